@@ -1,0 +1,43 @@
+# Two commands: `make book` and `make test`. Each sets up what it needs in .venv and does nothing twice.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: book test check benchmark serve clean help
+
+help:
+	@echo "make book       build the book into _build/html, executing every chapter that is not up to date"
+	@echo "make test       run all tests"
+	@echo "make check      linters and types"
+	@echo "make benchmark  compare lib with its peers, as ratios of times"
+	@echo "make clean      remove the build and the environment"
+
+book: $(READY)
+	@$(BIN)/jupyter-book build .
+	@echo "Open file://$(CURDIR)/_build/html/index.html"
+
+test: $(READY)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+benchmark: $(READY)
+	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+# The environment is made again when what it is made from changes; a broken one never counts as ready.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Python 3.11 or later is needed, and $(PYTHON) is {v.major}.{v.minor}: make PYTHON=python3.12")'
+	@rm -f $(READY)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) what constraints.txt pins (once; a few minutes)"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[book,test,benchmark]"
+	@touch $(READY)
+
+clean:
+	rm -rf _build $(VENV)

@@ -1,0 +1,1 @@
+"""Sequences: models of labels, tokens and paths."""
