@@ -1,0 +1,200 @@
+"""What a chapter puts on its page besides derivations and figures.
+
+Each function shows Markdown in a notebook and in the book, and plain text in a terminal, so that a
+chapter also runs as a plain program. No number of a run is typed by hand: sentences that hold one
+are printed by :func:`say`, and tables by :func:`table`.
+"""
+
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["check", "correction", "display", "expect_error", "say", "source", "table"]
+
+CORRECTION_MIME = "application/vnd.derive-implement-train.correction+json"
+
+
+def display(bundle: Mapping[str, Any]) -> None:
+    """Show a MIME bundle in a notebook, or its ``text/plain`` in a terminal."""
+    if _in_notebook():
+        from IPython.display import display as show
+
+        show(dict(bundle), raw=True)  # type: ignore[no-untyped-call]
+    else:
+        print(bundle["text/plain"])
+
+
+def _in_notebook() -> bool:
+    try:
+        from IPython.core.getipython import get_ipython
+    except ImportError:
+        return False
+    shell = get_ipython()
+    return shell is not None and shell.__class__.__name__ != "TerminalInteractiveShell"
+
+
+def say(markdown: str) -> None:
+    """Print prose whose numbers come from the run.
+
+    Args:
+        markdown: a paragraph or several; indentation common to all lines is taken off, so an
+            f-string may be indented with the code around it.
+
+    >>> say(f"Of the {2**3} paths, one is best.")
+    Of the 8 paths, one is best.
+    """
+    text = textwrap.dedent(markdown).strip()
+    display({"text/markdown": text, "text/plain": re.sub(r"\*\*|`|\$", "", text)})
+
+
+def table(rows: Sequence[Sequence[object]], columns: Sequence[str], *, caption: str = "") -> None:
+    """Print a table; numbers stand to the right, everything else to the left.
+
+    Args:
+        rows: the cells; a float is printed with four significant digits, so format it yourself
+            where that is wrong.
+        columns: the columns' names.
+        caption: what the table shows.
+
+    Raises:
+        ValueError: if a row has not as many cells as there are columns.
+
+    >>> table([["greedy", 2], ["Viterbi", 10]], ["decoder", "score"])
+    decoder  score
+    greedy       2
+    Viterbi     10
+    """
+    for row in rows:
+        if len(row) != len(columns):
+            raise ValueError(
+                f"expected {len(columns)} cells for {list(columns)}, got {len(row)}: {list(row)}"
+            )
+    cells = [[_cell(value) for value in row] for row in rows]
+    right = [all(isinstance(row[c], (int, float)) for row in rows) for c in range(len(columns))]
+    lines = [
+        "| " + " | ".join(columns) + " |",
+        "|" + "|".join("--:" if r else ":--" for r in right) + "|",
+    ]
+    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells]
+    plain = [re.sub(r"\*\*|`|\$", "", cell) for row in [list(columns), *cells] for cell in row]
+    grid = [plain[k : k + len(columns)] for k in range(0, len(plain), len(columns))]
+    widths = [max(len(row[c]) for row in grid) for c in range(len(columns))]
+    text = "\n".join(
+        "  ".join(
+            cell.rjust(w) if r else cell.ljust(w)
+            for cell, w, r in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in grid
+    )
+    note = [f"*{caption}*", ""] if caption else []
+    display(
+        {
+            "text/markdown": "\n".join(note + lines),
+            "text/plain": "\n".join([caption] * bool(caption) + [text]),
+        }
+    )
+
+
+def _cell(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def source(*functions: Callable[..., Any]) -> None:
+    """Show the source of functions of the library: what the page shows is what runs.
+
+    Of a docstring only the summary line is kept; the whole stands in the API reference.
+
+    Args:
+        functions: functions, methods or classes written in Python.
+    """
+    shown = "\n\n\n".join(_summarised(function) for function in functions)
+    display({"text/markdown": f"```python\n{shown}\n```", "text/plain": shown})
+
+
+def _summarised(function: Callable[..., Any]) -> str:
+    text = textwrap.dedent(inspect.getsource(inspect.unwrap(function))).rstrip()
+    doc = function.__doc__
+    if doc is None:
+        return text
+    summary = doc.strip().splitlines()[0]
+    pattern = re.compile(r'(?P<q>[rR]?""")' + re.escape(doc) + r'"""')
+    found = pattern.search(text)
+    if found is None:  # the docstring holds escapes: find its end by the next triple quote
+        start = text.index('"""')
+        end = text.index('"""', start + 3) + 3
+        return f'{text[:start]}"""{summary}"""{text[end:]}'
+    return f'{text[: found.start()]}"""{summary}"""{text[found.end() :]}'
+
+
+@contextmanager
+def expect_error(kind: type[Exception]) -> Iterator[None]:
+    """Show the error that the block raises, and fail if it raises none or another.
+
+    Args:
+        kind: the exception that the library promises here.
+
+    Raises:
+        AssertionError: if the block raises nothing.
+
+    >>> with expect_error(ZeroDivisionError):
+    ...     1 / 0
+    ZeroDivisionError: division by zero
+    """
+    try:
+        yield
+    except kind as error:
+        message = f"{type(error).__name__}: {error}"
+        display(
+            {"text/markdown": f"```text\n{textwrap.fill(message, 88)}\n```", "text/plain": message}
+        )
+    else:
+        raise AssertionError(f"expected {kind.__name__}, but nothing was raised")
+
+
+def check(answer: object, is_right: Callable[[Any], bool], *, hint: str) -> None:
+    """Tell a reader whether an answer to an exercise is right.
+
+    Args:
+        answer: the reader's answer; ``...`` stands for none yet.
+        is_right: decides it; an error inside counts as a wrong answer and is told.
+        hint: what to look at when the answer is wrong.
+
+    >>> check(..., lambda n: n == 8, hint="how many choices has each token?")
+    Your turn: put your answer in the place of the dots and run this cell again.
+    >>> check(6, lambda n: n == 8, hint="how many choices has each token?")
+    Not yet. A hint: how many choices has each token?
+    >>> check(8, lambda n: n == 8, hint="how many choices has each token?")
+    Right.
+    """
+    if answer is ...:
+        say("Your turn: put your answer in the place of the dots and run this cell again.")
+        return
+    try:
+        right = bool(is_right(answer))
+    except Exception as error:
+        say(f"Not yet: the check met {type(error).__name__}: {error}. A hint: {hint}")
+        return
+    say("**Right.**" if right else f"**Not yet.** A hint: {hint}")
+
+
+def correction(*, source: str, says: str, correct: str, holds: bool, evidence: str) -> None:
+    """Note an error that we found in a source; the note is gathered in the book's corrections page.
+
+    Args:
+        source: what is corrected, with its place (equation, section).
+        says: what stands there.
+        correct: what is right.
+        holds: the outcome of the assertion that shows it.
+        evidence: label of the equation, or the words, that show it.
+
+    Raises:
+        AssertionError: if ``holds`` is false: then there is nothing to correct.
+    """
+    if not holds:
+        raise AssertionError(f"the correction to {source} is not borne out: {correct}")
+    row = {"source": source, "claim": says, "correct": correct, "evidence": evidence}
+    text = f"**Correction.** {source}: {says} *Rather:* {correct}"
+    display({"text/markdown": text, "text/plain": re.sub(r"\*", "", text), CORRECTION_MIME: row})
