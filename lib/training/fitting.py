@@ -109,7 +109,9 @@ def fit(
     >>> history.loss[-1] < 1e-2
     True
     """
-    _check(model, data, optimizer, scheduler, epochs, steps, every)
+    _check(model, data, optimizer, scheduler)
+    _check_numbers(epochs=epochs, steps=steps, every=every, max_norm=max_norm)
+    _check_needs(monitor, evaluate, resume, checkpoint)
     last = epochs * len(data) if epochs is not None else steps or 0
     every = len(data) if every is None else every
     path = None if checkpoint is None else Path(checkpoint)
@@ -207,22 +209,11 @@ def _check_finite(loss: float, norm: float, step: int, optimizer: Optimizer) -> 
 
 
 def _check(
-    model: nn.Module,
-    data: Batches,
-    optimizer: Optimizer,
-    scheduler: LRScheduler | None,
-    epochs: int | None,
-    steps: int | None,
-    every: int | None,
+    model: nn.Module, data: Batches, optimizer: Optimizer, scheduler: LRScheduler | None
 ) -> None:
     """Refuse what could only go wrong later."""
     if not isinstance(data, Batches):
         raise TypeError(f"data must come from lib.training.batches; it is a {type(data).__name__}")
-    if (epochs is None) == (steps is None):
-        raise ValueError(f"give either epochs or steps; got epochs={epochs} and steps={steps}")
-    for name, number in {"epochs": epochs, "steps": steps, "every": every}.items():
-        if number is not None and number < 1:
-            raise ValueError(f"{name} must be 1 or more; it is {number}")
     known = {id(parameter) for parameter in model.parameters()}
     if any(id(p) not in known for group in optimizer.param_groups for p in group["params"]):
         raise ValueError(
@@ -231,3 +222,20 @@ def _check(
         )
     if isinstance(scheduler, ReduceLROnPlateau):
         raise ValueError("ReduceLROnPlateau needs a metric; use a schedule that counts steps")
+
+
+def _check_numbers(**numbers: float | int | None) -> None:
+    if (numbers["epochs"] is None) == (numbers["steps"] is None):
+        raise ValueError("give either epochs or steps, and not both")
+    for name, number in numbers.items():
+        if number is not None and not number > 0:
+            raise ValueError(f"{name} must be above 0; it is {number}")
+
+
+def _check_needs(
+    monitor: str | None, evaluate: Evaluate | None, resume: bool, checkpoint: str | Path | None
+) -> None:
+    if monitor is not None and evaluate is None:
+        raise ValueError(f"monitor={monitor!r} needs evaluate, which gives that metric")
+    if resume and checkpoint is None:
+        raise ValueError("resume needs checkpoint, the file to go on from")
