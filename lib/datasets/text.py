@@ -64,7 +64,7 @@ def join_tokens(tokens: Sequence[str]) -> list[str]:
         opens = token in _OPENING or (token == '"' and not quote_open)
         if token == '"':
             quote_open = not quote_open
-        clings = token in _GLUE or not opens and (_CLOSING.fullmatch(token) or _CLITIC.fullmatch(token))
+        clings = not opens and _CLINGING.fullmatch(token)
         text = _QUOTES.get(token, token)
         if words and (attach or clings):
             words[-1] += text
@@ -76,8 +76,9 @@ def join_tokens(tokens: Sequence[str]) -> list[str]:
 
 _OPENING = {"(", "[", "{", "``", "$", "#", "“", "‘"}
 _GLUE = {"-", "/"}
-_CLOSING = re.compile(r"[.,:;?!%)\]}”’\"]+|\.\.\.|''")
-_CLITIC = re.compile(r"n't|n’t|['’](s|m|d|re|ve|ll)?", re.IGNORECASE)
+_CLINGING = re.compile(  # to the word before: hyphen and slash; closing punctuation; clitics
+    r"[-/]|[.,:;?!%)\]}”’\"]+|''|n't|n’t|['’](s|m|d|re|ve|ll)?", re.IGNORECASE
+)
 _QUOTES = {"``": '"', "''": '"'}
 
 
