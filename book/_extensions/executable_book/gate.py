@@ -126,10 +126,19 @@ def api_problems(chapter: Chapter, book: Book, anchors: set[str]) -> Iterator[st
 
 
 def public_names(source: str) -> list[str]:
-    """The functions and classes that a module defines for others."""
-    kinds = (ast.FunctionDef, ast.ClassDef)
-    names = [node.name for node in ast.parse(source).body if isinstance(node, kinds)]
-    return [name for name in names if not name.startswith("_")]
+    """The functions and classes that a module offers, by ``__all__`` if it has one."""
+    body = ast.parse(source).body
+    defined = [n.name for n in body if isinstance(n, ast.FunctionDef | ast.ClassDef)]
+    assigned: dict[str, ast.expr] = {
+        target.id: node.value
+        for node in body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    if "__all__" in assigned:
+        return [name for name in ast.literal_eval(assigned["__all__"]) if name not in assigned]
+    return [name for name in defined if not name.startswith("_")]
 
 
 def main(root: Path) -> int:

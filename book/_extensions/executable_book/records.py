@@ -1,7 +1,9 @@
 """Executed chapters in the notebook cache, the one that myst-nb reads while it renders."""
 
 import json
+import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,15 +68,16 @@ class Records:
         return Record(cells, seconds=row.data["execution_seconds"], **facts)
 
     def drop(self, chapter: Chapter) -> None:
-        """Forget the record of this chapter; nothing happens if there is none."""
-        try:
-            row = NbCacheRecord.record_from_hashkey(self.key(chapter), self._cache.db)
-        except KeyError:
-            return
-        NbCacheRecord.remove_record(row.pk, self._cache.db)
+        """Forget the record of this chapter, and what an interrupted write left of one."""
+        key = self.key(chapter)
+        shutil.rmtree(self._cache.path / "executed" / key, ignore_errors=True)
+        with suppress(KeyError):
+            row = NbCacheRecord.record_from_hashkey(key, self._cache.db)
+            NbCacheRecord.remove_record(row.pk, self._cache.db)
 
     def store(self, chapter: Chapter, record: Record, notebook: Any) -> None:
         """Keep a successful execution."""
+        self.drop(chapter)
         facts = {
             "fingerprint": record.fingerprint,
             "loaded": record.loaded,
@@ -83,4 +86,4 @@ class Records:
         }
         data = {"execution_seconds": record.seconds, "executable_book": facts}
         bundle = CacheBundleIn(notebook, str(chapter.path), data=data)
-        self._cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+        self._cache.cache_notebook_bundle(bundle, check_validity=False)

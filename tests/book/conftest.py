@@ -1,0 +1,54 @@
+"""Planted books: one green build a process, copied for each test that plants a defect."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path += [str(HERE), str(HERE.parent.parent / "book" / "_extensions")]
+
+import planted  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def green(tmp_path_factory: pytest.TempPathFactory, root: Path):
+    """A planted book, built; not to be edited."""
+    book = planted.PlantedBook(tmp_path_factory.mktemp("green"), root)
+    outcome = book.build()
+    assert outcome.green, outcome.text
+    assert outcome.executed == {"book/toy/alpha", "book/toy/beta"}
+    return book
+
+
+@pytest.fixture
+def book(green, tmp_path: Path):
+    """A copy of the green book, to plant a defect in."""
+    folder = tmp_path / "book"
+    mathjax = shutil.ignore_patterns("mathjax")
+    shutil.copytree(green.folder, folder, ignore=mathjax)
+    copy = planted.PlantedBook.__new__(planted.PlantedBook)
+    copy.folder = folder
+    return copy
+
+
+@pytest.fixture
+def header() -> str:
+    """The first lines of a chapter."""
+    return str(planted.HEADER)
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Callable[[dict[str, str]], Path]:
+    """Writes a small library and returns the folder it is in."""
+
+    def write(files: dict[str, str]) -> Path:
+        for name, content in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, "utf-8")
+        return tmp_path
+
+    return write

@@ -1,0 +1,210 @@
+"""Each known way to a green build of a broken book, planted in a small book and seen red."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+ALPHA, BETA = "book/toy/alpha", "book/toy/beta"
+
+
+def test_nothing_changed_executes_and_reads_nothing(green) -> None:
+    outcome = green.build()
+    assert outcome.green
+    assert outcome.executed == set()
+    assert "0 added, 0 changed, 0 removed" in outcome.text
+
+
+def test_the_ledger_gathers_results_and_the_api_links_to_equations(green) -> None:
+    ledger = green.html("book/reference/ledger")
+    assert "One and one" in ledger
+    assert 'href="../toy/alpha.html#equation-alpha-sum">(1.1)' in ledger
+    assert 'href="api/toy.alpha.html#lib.toy.alpha.double"' in ledger
+    assert "equation-alpha-sum" in green.html("book/reference/api/toy.alpha")
+    assert "Results: 1 (1 proved)" in green.html("book/index")
+
+
+def test_pages_need_no_network_for_mathematics(green) -> None:
+    page = green.html(ALPHA)
+    assert "_static/mathjax/tex-chtml.js" in page
+    assert 'src="http' not in page
+    assert (green.folder / "_build/html/_static/mathjax/tex-chtml.js").is_file()
+
+
+def test_a_failing_cell_fails_every_build_until_it_is_mended(book) -> None:
+    book.edit(f"{ALPHA}.md", "print(double(21))", "print(double(21))\n1 / 0")
+    book.edit(f"{BETA}.md", 'load("numbers"))', 'load("numbers"), "again")')
+    first = book.build()
+    assert not first.green
+    assert (first.executed, first.failed) == ({BETA}, {ALPHA})  # the others still finish
+    assert "ZeroDivisionError" in first.text
+    line = book.read(f"{ALPHA}.md").splitlines().index("from lib.toy.alpha import double") + 1
+    assert f"alpha.md:{line}" in first.text or f"alpha.md:{line - 1}" in first.text
+    second = book.build()
+    assert not second.green
+    assert (second.executed, second.failed) == (set(), {ALPHA})
+    book.edit(f"{ALPHA}.md", "\n1 / 0", "")
+    third = book.build()
+    assert third.green, third.text
+
+
+def test_a_warning_fails_every_build_until_it_is_mended(book) -> None:
+    book.edit(f"{BETA}.md", "{eq}`alpha-sum`", "{eq}`no-such-equation`")
+    assert not book.build().green
+    second = book.build()
+    assert not second.green
+    assert second.executed == set()
+    book.edit(f"{BETA}.md", "{eq}`no-such-equation`", "{eq}`alpha-sum`")
+    assert book.build().green
+
+
+def test_what_could_hide_a_failure_is_refused(book, header: str) -> None:
+    book.edit("_config.yml", "timeout: 600", "timeout: 600\n  allow_errors: true")
+    book.edit("_config.yml", "suppress_warnings: [", "suppress_warnings: [ref.eq, ")
+    book.edit(f"{ALPHA}.md", "jupytext:", "execution:\n  allow_errors: true\njupytext:")
+    book.edit(f"{ALPHA}.md", 'result("', ':tags: [raises-exception]\n\nresult("')
+    book.edit(f"{BETA}.md", "jupytext:", "orphan: true\nmystnb:\n  execution_mode: off\njupytext:")
+    book.edit(f"{BETA}.md", "import json", ":tags: [skip-execution]\n\nimport json")
+    book.write("book/toy/forgotten.md", f"{header}# Forgotten\n")
+    book.edit("_toc.yml", "file: book/toy/beta", "file: book/toy/beta\n      - file: book/toy/gone")
+    outcome = book.build()
+    assert not outcome.green
+    assert outcome.executed == set()
+    for problem in (
+        "the setting nb_execution_allow_errors must be False",
+        "suppresses the warnings ref.eq",
+        "metadata may not have the key `execution`",
+        "the tag raises-exception is not allowed",
+        "book/toy/beta: `orphan` is not allowed",
+        "metadata may not have the key `mystnb.execution_mode`",
+        "the tag skip-execution is not allowed",
+        "book/toy/forgotten.md is missing from _toc.yml",
+        "there is no file book/toy/gone.md",
+    ):
+        assert problem in outcome.text, problem
+
+
+@pytest.mark.parametrize("mode", ["off", "auto", "force"])
+def test_another_execution_mode_is_refused(book, mode: str) -> None:
+    book.edit("_config.yml", "execute_notebooks: cache", f"execute_notebooks: '{mode}'")
+    outcome = book.build()
+    assert not outcome.green
+    assert "nb_execution_mode must be 'cache'" in outcome.text
+
+
+def test_an_edited_module_reached_through_another_runs_its_chapters_again(book) -> None:
+    book.edit("lib/toy/helper.py", "TWO = 2", "TWO = 3")
+    outcome = book.build()
+    assert outcome.green, outcome.text
+    assert outcome.executed == {ALPHA}
+    assert "the file lib/toy/helper.py changed" in outcome.text
+    assert "63" in book.html(ALPHA)
+
+
+def test_what_a_chapter_does_not_reach_does_not_run_it_again(book) -> None:
+    book.edit("lib/toy/unrelated.py", "THREE = 3", "THREE = 4")
+    book.edit(f"{ALPHA}.md", "A result that", "A new sentence, and a result that")
+    book.write("book/_static/book.css", "body { color: black; }\n")
+    outcome = book.build()
+    assert outcome.green, outcome.text
+    assert outcome.executed == set()
+    assert "A new sentence" in book.html(ALPHA)
+    assert "color: black" in book.read("_build/html/_static/book.css")
+
+
+def test_an_edited_data_row_or_recorded_run_runs_its_chapter_again(book) -> None:
+    book.write("lib/row.txt", "4 5 6\n")
+    outcome = book.build()
+    assert outcome.green, outcome.text
+    assert outcome.executed == {BETA}
+    assert "the data set numbers changed" in outcome.text
+    assert "4 5 6" in book.html(BETA)
+    book.write("book/_runs/toy/alpha.cuda.json", "{}")
+    outcome = book.build()
+    assert outcome.executed == {ALPHA}
+    assert "the recorded run alpha.cuda.json changed" in outcome.text
+
+
+def test_a_changed_pin_runs_everything_again(book) -> None:
+    book.edit("constraints.txt", "# pins", "# pins, with a new comment")
+    assert book.build().executed == set()
+    book.edit("constraints.txt", "nbclient>=0", "nbclient>=0.1")
+    outcome = book.build()
+    assert outcome.executed == {ALPHA, BETA}
+    assert "the environment nbclient changed" in outcome.text
+
+
+def test_two_stale_chapters_run_at_the_same_time(book) -> None:
+    wait = """
+import time
+from pathlib import Path
+Path("{mine}.flag").touch()
+deadline = time.monotonic() + 60
+while not Path("{other}.flag").exists():
+    assert time.monotonic() < deadline, "the other chapter never ran beside this one"
+    time.sleep(0.05)
+"""
+    for mine, other in (("alpha", "beta"), ("beta", "alpha")):
+        code = wait.format(mine=mine, other=other)
+        book.edit(
+            f"book/toy/{mine}.md", "```{code-cell} python\n", f"```{{code-cell}} python{code}"
+        )
+    outcome = book.build()
+    assert outcome.green, outcome.text
+    assert outcome.executed == {ALPHA, BETA}
+
+
+def test_a_second_builder_shows_what_was_executed_for_the_first(book) -> None:
+    first = book.build("--builder", "dirhtml")
+    assert first.green, first.text
+    assert first.executed == set()
+    book.edit("lib/toy/helper.py", "TWO = 2", "TWO = 4")
+    assert book.build().executed == {ALPHA}
+    again = book.build("--builder", "dirhtml")
+    assert again.green, again.text
+    assert again.executed == set()
+    assert "84" in book.read("_build/dirhtml/book/toy/alpha/index.html")
+    assert book.build("--all").executed == set()
+
+
+def test_an_interrupt_leaves_neither_kernels_nor_half_a_record(book) -> None:
+    code = (
+        "import os, time\nfrom pathlib import Path\n"
+        'Path("pid").write_text(str(os.getpid()))\n'
+        'while not Path("go").exists():\n    time.sleep(0.05)\n'
+    )
+    book.edit(f"{ALPHA}.md", "from lib.toy.alpha", f"{code}from lib.toy.alpha")
+    build = subprocess.Popen(
+        book.command(), cwd=book.folder, env=book.environment(), stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    kernel = _wait_for_number(book.folder / "pid")
+    build.send_signal(signal.SIGINT)
+    assert build.wait(timeout=30) != 0
+    assert not _alive(kernel)
+    (book.folder / "go").touch()
+    outcome = book.build()
+    assert outcome.green, outcome.text
+    assert outcome.executed == {ALPHA}
+
+
+def _wait_for_number(path: Path) -> int:
+    deadline = time.monotonic() + 60
+    while not (path.is_file() and path.read_text()):
+        assert time.monotonic() < deadline, f"nothing wrote {path.name}"
+        time.sleep(0.05)
+    return int(path.read_text())
+
+
+def _alive(process: int) -> bool:
+    status = Path(f"/proc/{process}/stat")
+    if status.is_file():  # a zombie is dead
+        return status.read_text().rpartition(")")[2].split()[0] != "Z"
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
