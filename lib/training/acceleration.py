@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
@@ -26,8 +27,11 @@ def accelerated(precision: Precision, model: nn.Module) -> Iterator["Accelerator
     settings would be refused; here they last as long as the block. An Accelerator that the
     caller made beforehand is respected: its settings must then agree with these.
     """
-    from accelerate import Accelerator
-    from accelerate.state import AcceleratorState, GradientState, PartialState
+    with warnings.catch_warnings():
+        # accelerate imports tqdm's widget bar, which complains on a page that has no widgets.
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        from accelerate import Accelerator
+        from accelerate.state import AcceleratorState, GradientState, PartialState
 
     ours = not PartialState._shared_state
     with mock.patch.dict(os.environ, _settings()):

@@ -39,7 +39,7 @@ def progress_bar(total: int, done: int, description: str, show: bool) -> "tqdm[A
     """
     options: dict[str, Any] = {"total": total, "initial": done, "desc": description, "unit": "step"}
     if show and _in_notebook():
-        return _PageBar(**options, file=io.StringIO(), ncols=100, mininterval=0.5)
+        return _PageBar(**options, file=io.StringIO(), ncols=100, ascii=False, mininterval=0.5)
     # disable=None: tqdm is silent where the output is no terminal, as in a log file.
     return tqdm(**options, disable=None if show else True, dynamic_ncols=True)
 
