@@ -5,7 +5,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,9 +32,9 @@ class Gathered:
 def gather(files: Sequence[File], *, progress: bool = True) -> Gathered:
     """Find each file in the mirror or the cache, and download what is in neither.
 
-    A damaged file in the cache is removed and fetched again. A damaged file in the mirror is an
-    error and nothing else is tried: the mirror is the user's own, and a wrong copy there would
-    otherwise stay unnoticed until the network is gone.
+    A damaged file in the cache is not used, and is replaced when it can be fetched again. A damaged
+    file in the mirror is an error and nothing else is tried: the mirror is the user's own, and a
+    wrong copy there would otherwise stay unnoticed until the network is gone.
 
     Args:
         files: what to bring.
@@ -127,21 +126,23 @@ def _temporary_folder() -> Path:
 
 
 def _find(file: File) -> tuple[Path, str] | None:
-    """The file's path and origin, its hash checked; a damaged copy in the cache is removed."""
+    """The file's path and origin, its hash checked."""
     for folder, origin in _folders():
         path = folder / file.path
-        if not path.is_file():
-            continue
         try:
             check_content(path, file)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError:
+            if origin == "mirror":
+                raise
+            continue  # a cache that cannot be read is as good as none
         except WrongHashError as error:
             if origin == "mirror":
                 raise WrongHashError(
                     f"{error}: {path} in the mirror; copy that file again, or unset LIB_DATA_MIRROR"
                 ) from None
-            with suppress(OSError):  # in a cache that cannot be written it stays, unused
-                path.unlink(missing_ok=True)
-            continue
+            continue  # not removed: another process may just be replacing it by a good one
         return path, origin
     return None
 
@@ -155,12 +156,9 @@ def _has_size(path: Path, file: File) -> bool:
 
 def _download_somewhere(file: File, bar: Bar) -> tuple[Path, str]:
     """Download into the cache or, where that cannot be written, for this process only."""
-    import requests
-
     try:
         return download(file, cache_folder(), bar), ""
-    except requests.RequestException:  # an OSError too, but not one of the folder
-        raise
-    except OSError as error:
+    except OSError as error:  # of the folder: what the network does wrong is a DatasetError
         path = download(file, _temporary_folder(), bar)
-        return path, f"the cache cannot be written ({error.strerror}), so the files were not kept"
+        reason = error.strerror or error
+        return path, f"the cache cannot be written ({reason}), so the files were not kept"

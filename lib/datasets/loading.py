@@ -104,7 +104,8 @@ def load(name: str, *, embedded: bool = False, progress: bool = True) -> Dataset
     ``dataset.source.sentence`` says so: show that sentence beside every figure of the data.
 
     If the environment variable ``LIB_DATASETS_LOG`` names a file, one line of JSON with the name
-    and the fingerprint of what was loaded is appended to it.
+    and the fingerprint of what was loaded is appended to it. The build of the book sets it; no
+    progress bar is shown then, since it would stay on the page.
 
     Args:
         name: a row of ``registry.toml``.
@@ -131,7 +132,7 @@ def load(name: str, *, embedded: bool = False, progress: bool = True) -> Dataset
         _log(row.name, _fingerprint(row, real=False))
         return _dataset(row, {}, origin="embedded")
     try:
-        found = files.gather(row.files, progress=progress)
+        found = files.gather(row.files, progress=progress and not _log_path())
     except OfflineError as error:
         if not row.embedded:
             raise
@@ -182,9 +183,13 @@ def _dataset(row: Row, parts: Mapping[str, list[Path]], **about: str) -> Dataset
     return Dataset(splits, of_row(row.citation, row.unit, records, **about))
 
 
+def _log_path() -> str:
+    return os.environ.get("LIB_DATASETS_LOG", "")
+
+
 def _log(name: str, value: str) -> None:
     """Tell the build which data were used; one write, so that lines of processes do not mix."""
-    if path := os.environ.get("LIB_DATASETS_LOG"):
+    if path := _log_path():
         line = json.dumps({"name": name, "fingerprint": value}) + "\n"
         with Path(path).open("ab", buffering=0) as log:
             log.write(line.encode())

@@ -92,11 +92,11 @@ def rows() -> Mapping[str, Row]:
     Raises:
         RegistryError: ``registry.toml`` is malformed; the message says which row and why.
     """
-    return _read(REGISTRY)
+    return _read(REGISTRY, REGISTRY.stat().st_mtime_ns)
 
 
-@lru_cache
-def _read(path: Path) -> Mapping[str, Row]:
+@lru_cache(maxsize=1)
+def _read(path: Path, modified: int) -> Mapping[str, Row]:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:

@@ -180,6 +180,13 @@ class TestCache:
         assert "Permission denied" in found.note
         assert [path for path in cache.rglob("*") if path.is_file()] == []
 
+    def test_a_file_that_cannot_be_read_is_fetched_again(self, server, cache, content, monkeypatch):
+        file = server.file("good")
+        (cache / file.path).mkdir(parents=True)  # a folder of that name: no reading, no replacing
+        found = files.gather([file], progress=False)
+        assert found.paths[0].read_bytes() == content
+        assert "were not kept" in found.note
+
     def test_folder_is_the_systems_unless_named(self, cache, monkeypatch):
         assert files.cache_folder() == cache
         monkeypatch.delenv("LIB_DATA_CACHE")

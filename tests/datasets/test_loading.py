@@ -67,6 +67,11 @@ class TestLoad:
         with pytest.raises(WrongHashError):
             load("made", progress=False)
 
+    def test_a_bar_is_shown_elsewhere(self, server, made_row, capsys):
+        made_row(server.url)
+        load("made")
+        assert "made/train.conllu" in capsys.readouterr().err
+
     def test_unknown_name(self):
         with pytest.raises(UnknownDatasetError):
             load("nothing of that name")
@@ -150,6 +155,11 @@ class TestLog:
         assert log() == expected
         load("made")
         assert log() == expected * 2
+
+    def test_no_bar_stays_on_the_page(self, server, made_row, log, capsys):
+        made_row(server.url)
+        load("made")
+        assert capsys.readouterr().err == ""
 
     def test_a_default_is_logged_under_the_name_asked_for(self, closed_port, made_row, log):
         made_row(closed_port)
