@@ -110,7 +110,8 @@ def pair_marginals(
         edges = _tracked(chain.transitions.expand(max(time - 1, 1), batch, num_tags, num_tags))
         log_z = log_partition_in_logs(chain.nodes, edges.unbind(0), chain.mask)
         if time == 1:  # no pairs, but a path there must be
-            edges, log_z = edges[:0], log_z + edges[:0].sum()
+            edges = edges[:0]
+            log_z = log_z + edges.sum()
         (probability,) = torch.autograd.grad(log_z.sum(), edges, create_graph=differentiable)
     require_some_path(log_z)
     return probability.transpose(0, 1).to(chain.dtype)

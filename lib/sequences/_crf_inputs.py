@@ -86,7 +86,7 @@ def prepare_tags(tags: Tensor, chain: Chain) -> Tensor:
     return tags
 
 
-_INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+_INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8)
 
 
 def _check_scores(

@@ -34,7 +34,7 @@ def score_of(chain: Chain, tags: Tensor) -> Tensor:
     num_tags = len(chain.transitions)
     scores = chain.nodes.gather(2, tags[..., None]).squeeze(2)
     steps = (tags[:-1] * num_tags + tags[1:]).reshape(-1)
-    pairs = chain.transitions.reshape(-1).index_select(0, steps).view(len(tags) - 1, -1)
+    pairs = chain.transitions.reshape(-1).index_select(0, steps).view_as(tags[1:])
     if chain.mask is not None:
         scores = torch.where(chain.mask, scores, 0.0)
         pairs = torch.where(chain.mask[1:], pairs, 0.0)
