@@ -74,8 +74,8 @@ def fit(
         precision: ``no`` computes in the model's dtype; ``bf16`` runs the loss under autocast;
             ``auto`` does so for float32 models on a GPU that has bfloat16.
         seed: Seeds torch's global generators (dropout) for the time of the training.
-        evaluate: ``evaluate(model)`` gives metrics by name, in evaluation mode without gradients.
-            It is called by the first process only and must see all the evaluation data.
+        evaluate: ``evaluate(model)`` gives metrics by name, in evaluation mode, without gradients
+            and in the model's dtype. The first process alone calls it, on all evaluation data.
         every: Evaluate, and write the checkpoint, each so many steps and at the end; by default
             once an epoch.
         monitor: A metric. The weights with its best value are the ones that the model ends with.
@@ -116,6 +116,8 @@ def fit(
     every = len(data) if every is None else every
     path = None if checkpoint is None else Path(checkpoint)
     run = Run(model, optimizer, scheduler, data, Goal(monitor, mode, patience))
+    trained = [p for group in optimizer.param_groups for p in group["params"]]
+    model.zero_grad()
     with (
         accelerated(precision, model) as accelerator,
         seeded(seed + accelerator.process_index, accelerator.device),
@@ -130,9 +132,10 @@ def fit(
             while history.steps < last and not history.stopped_early:
                 model.train()
                 batch, weight = run.next_batch(accelerator)
-                value, norm = _gradients(accelerator, objective, batch, weight, max_norm)
-                _check_finite(value, norm, history.steps + 1, optimizer)
-                run.update(value, norm)
+                mean = _backward(accelerator, objective, batch, weight)
+                norm = _clip(accelerator, trained, max_norm)
+                value, size = _finite(mean, norm, history.steps + 1)
+                run.update(value, size)
                 bar.set_postfix_str(f"loss {value:.3f}", refresh=False)
                 bar.update()
                 if history.steps % every == 0 or history.steps == last:
@@ -164,25 +167,26 @@ class _Objective(nn.Module):
         return total * weight, torch.as_tensor(count).to(total.detach()) * weight
 
 
-def _gradients(
-    accelerator: "Accelerator",
-    objective: nn.Module,
-    batch: tuple[Tensor, ...],
-    weight: float,
-    max_norm: float | int | None,
-) -> tuple[float, float]:
-    """Put the gradient of the global batch's mean loss into ``.grad``; return loss and norm."""
+def _backward(
+    accelerator: "Accelerator", objective: nn.Module, batch: tuple[Tensor, ...], weight: float
+) -> Tensor:
+    """Put the gradient of the global batch's mean loss into ``.grad``; return that loss."""
     total, count = objective(batch, weight)
     loss_sum, terms = accelerator.reduce(torch.stack([total.detach(), count]), reduction="sum")
     # Data parallelism averages the gradients of the processes; what is wanted is their sum.
     accelerator.backward(total * (accelerator.num_processes / terms))
-    if max_norm is not None:
-        norm = accelerator.clip_grad_norm_(objective.parameters(), max_norm)
-    else:
-        gradients = [p.grad for p in objective.parameters() if p.grad is not None]
-        norm = nn.utils.get_total_norm(gradients).to(loss_sum.device)
-    value, size = torch.stack([loss_sum / terms, norm]).tolist()
-    return value, size
+    mean: Tensor = loss_sum / terms
+    return mean
+
+
+def _clip(
+    accelerator: "Accelerator", trained: list[nn.Parameter], max_norm: float | int | None
+) -> Tensor:
+    """Clip the gradient to ``max_norm``; return the norm that it had."""
+    if max_norm is None:
+        return nn.utils.get_total_norm([p.grad for p in trained if p.grad is not None])
+    norm: Tensor = accelerator.clip_grad_norm_(trained, max_norm)
+    return norm
 
 
 def _metrics(accelerator: "Accelerator", model: nn.Module, evaluate: Evaluate) -> dict[str, float]:
@@ -197,12 +201,13 @@ def _metrics(accelerator: "Accelerator", model: nn.Module, evaluate: Evaluate) -
     return dict(broadcast_object_list(found)[0])
 
 
-def _check_finite(loss: float, norm: float, step: int, optimizer: Optimizer) -> None:
-    if math.isfinite(loss) and math.isfinite(norm):
-        return
-    optimizer.zero_grad()
+def _finite(loss: Tensor, norm: Tensor, step: int) -> tuple[float, float]:
+    """Both as numbers, in one transfer from the device."""
+    value, size = torch.stack([loss, norm.to(loss)]).tolist()
+    if math.isfinite(value) and math.isfinite(size):
+        return value, size
     raise FloatingPointError(
-        f"step {step}: the loss is {loss} and the norm of its gradient {norm}. The weights are "
+        f"step {step}: the loss is {value} and the norm of its gradient {size}. The weights are "
         "those before this step. Look for a logarithm or a division of 0 in the loss and for an "
         "empty batch; or lower the learning rate, or clip the gradient with max_norm"
     )

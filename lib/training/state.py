@@ -91,7 +91,7 @@ class Run:
         """Make one step with the gradient that the parameters hold, and note it."""
         rates = [float(group["lr"]) for group in self.optimizer.param_groups]
         self.optimizer.step()
-        self.optimizer.zero_grad()
+        self.model.zero_grad()
         if self.scheduler is not None:
             self.scheduler.step()
         self.history.add_step(loss, gradient_norm, rates)

@@ -111,6 +111,27 @@ def test_the_norm_is_the_same_when_nothing_is_clipped(make_line):
     assert norms[0] == pytest.approx(norms[1], rel=1e-5)
 
 
+def test_gradients_left_from_before_do_not_count(make_line):
+    model, data = make_line()
+    expected = fit(model, squared_error, data, sgd(model), steps=3).loss
+    model, data = make_line()
+    squared_error(model, data.tensors).backward()
+    assert fit(model, squared_error, data, sgd(model), steps=3).loss == expected
+
+
+def test_only_what_the_optimizer_trains_moves_and_counts_in_the_norm(make_line):
+    norms = []
+    for freeze in (False, True):
+        model, data = make_line()
+        head, body = model[2], model[0]
+        body.requires_grad_(not freeze)
+        before = body.weight.detach().clone()
+        optimizer = torch.optim.SGD(head.parameters(), lr=0.01)
+        norms.append(fit(model, squared_error, data, optimizer, steps=3).gradient_norm)
+        assert torch.equal(body.weight, before)
+    assert norms[0] == norms[1]
+
+
 def test_same_seed_same_run_and_global_generator_untouched(make_line):
     runs = [(seed, *make_line()) for seed in (0, 0, 1)]
     before = torch.get_rng_state()
