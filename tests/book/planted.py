@@ -58,12 +58,24 @@ bibtex_bibfiles: [book/references.bib]
 LIBRARY = {
     "lib/__init__.py": '"""A toy library."""\n',
     "lib/toy/__init__.py": "",
-    "lib/toy/alpha.py": (
-        '"""A module."""\nfrom .helper import TWO\n\n\n'
-        'def double(number: int) -> int:\n    """Twice the number, see :eq:`alpha-sum`."""\n'
-        "    return TWO * number\n"
-    ),
-    "lib/toy/helper.py": "TWO = 2\n",
+    "lib/toy/alpha.py": '''"""A module."""
+from .helper import TWO, triple
+
+__all__ = ["double", "triple"]
+triple.__module__ = __name__
+
+
+def double(number: int) -> int:
+    """Twice the number, see :eq:`alpha-sum`."""
+    return TWO * number
+''',
+    "lib/toy/helper.py": '''TWO = 2
+
+
+def triple(number: int) -> int:
+    """Three times the number."""
+    return 3 * number
+''',
     "lib/toy/unrelated.py": "THREE = 3\n",
     "lib/page.py": """
 from IPython.display import display

@@ -23,7 +23,10 @@ def test_the_ledger_gathers_results_and_the_api_links_to_equations(green) -> Non
     assert "One and one" in ledger
     assert 'href="../toy/alpha.html#equation-alpha-sum">(1.1)' in ledger
     assert 'href="api/toy.alpha.html#lib.toy.alpha.double"' in ledger
-    assert "equation-alpha-sum" in green.html("book/reference/api/toy.alpha")
+    api = green.html("book/reference/api/toy.alpha")
+    assert "equation-alpha-sum" in api
+    assert "_modules/lib/toy/alpha.html#double" in api
+    assert "_modules/lib/toy/helper.html#triple" in api  # where its source stands
     assert "Results: 1 (1 proved)" in green.html("book/index")
 
 

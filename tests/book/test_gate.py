@@ -25,11 +25,8 @@ def test_defects_that_only_a_build_can_show(book) -> None:
         "print(double(21))",
         f"{FIGURE}import sys\nprint('no', file=sys.stderr)",
     )
-    book.edit(
-        "lib/toy/alpha.py",
-        "def double",
-        "def _hidden():\n    pass\n\n\ndef undocumented():\n    pass\n\n\ndef double",
-    )
+    book.edit("lib/toy/alpha.py", '["double"', '["undocumented", "double"')
+    book.edit("lib/toy/alpha.py", "def double", "def undocumented():\n    pass\n\n\ndef double")
     book.edit(
         "book/toy/beta.md", "print(datasets", "print('UserWarning: a warning')\nprint(datasets"
     )
@@ -52,7 +49,6 @@ def test_defects_that_only_a_build_can_show(book) -> None:
         "the equation equation-typed is numbered, and no derivation displayed it",
     ):
         assert problem in outcome.text, f"{problem}\n{outcome.text}"
-    assert "_hidden" not in outcome.text
     assert not book.build().green  # and again, with nothing executed
 
 
@@ -154,6 +150,6 @@ def test_outputs(output: dict[str, object], problem: str | None) -> None:
 
 
 def test_public_names() -> None:
-    assert public_names("def f(): ...\ndef _g(): ...\nclass C: ...\nX = 1") == ["f", "C"]
-    exported = '__all__ = ["h", "X"]\nfrom ._inner import h\nX = 1\ndef f(): ...'
+    assert public_names("def f(): ...\ndef _g(): ...\nclass C: ...\nX = 1") == ["C", "f"]
+    exported = '__all__ = ["h", "X", "Y"]\nfrom ._inner import h, Y\nX = 1\ndef f(): ...'
     assert public_names(exported) == ["h"]

@@ -5,6 +5,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
+from .api import defining_module
 from .build import Build
 from .ledger import Corrections, Ledger, LedgerTotal, forget_page, provide
 
@@ -20,6 +21,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-updated", build.to_write)
     app.connect("env-purge-doc", forget_page)
     app.connect("build-finished", build.end, priority=900)
+    app.setup_extension("sphinx.ext.viewcode")
+    app.connect("viewcode-follow-imported", defining_module)
     app.add_directive("ledger", Ledger)
     app.add_directive("ledger-total", LedgerTotal)
     app.add_directive("corrections", Corrections)

@@ -137,8 +137,10 @@ def public_names(source: str) -> list[str]:
         if isinstance(target, ast.Name)
     }
     if "__all__" in assigned:
-        return [name for name in ast.literal_eval(assigned["__all__"]) if name not in assigned]
-    return [name for name in defined if not name.startswith("_")]
+        offered = set(ast.literal_eval(assigned["__all__"])) - assigned.keys()
+        # an imported name in capitals is a constant, which autodoc documents only with a comment
+        return sorted(name for name in offered if name in defined or not name.isupper())
+    return sorted(name for name in defined if not name.startswith("_"))
 
 
 def main(root: Path) -> int:
