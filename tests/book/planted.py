@@ -51,10 +51,6 @@ print(datasets.load("numbers"))
 ```
 """
 
-CONFIG_EXTRA = """
-bibtex_bibfiles: [book/references.bib]
-"""
-
 LIBRARY = {
     "lib/__init__.py": '"""A toy library."""\n',
     "lib/toy/__init__.py": "",
@@ -183,16 +179,16 @@ class PlantedBook:
     def html(self, docname: str) -> str:
         return self.read(f"_build/html/{docname}.html")
 
-    def command(self, *options: str) -> list[str]:
-        return [str(Path(sys.executable).with_name("jupyter-book")), "build", ".", *options]
+    def command(self, *options: str, source: str = ".") -> list[str]:
+        return [str(Path(sys.executable).with_name("jupyter-book")), "build", source, *options]
 
     def environment(self) -> dict[str, str]:
         return os.environ | {"PYTHONPATH": str(self.folder), "LIB_DEVICE": "cpu"}
 
-    def build(self, *options: str) -> Outcome:
+    def build(self, *options: str, source: str = ".") -> Outcome:
         return Outcome(
             subprocess.run(
-                self.command(*options),
+                self.command(*options, source=source),
                 cwd=self.folder,
                 env=self.environment(),
                 capture_output=True,

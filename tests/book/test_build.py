@@ -54,13 +54,20 @@ def test_a_failing_cell_fails_every_build_until_it_is_mended(book) -> None:
     assert third.green, third.text
 
 
-def test_a_warning_fails_every_build_until_it_is_mended(book) -> None:
-    book.edit(f"{BETA}.md", "{eq}`alpha-sum`", "{eq}`no-such-equation`")
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "{eq}`no-such-equation`",  # a warning when the page is written
+        "{no-such-role}`alpha-sum`",  # a warning when it is read
+    ],
+)
+def test_a_warning_fails_every_build_until_it_is_mended(book, wrong: str) -> None:
+    book.edit(f"{BETA}.md", "{eq}`alpha-sum`", wrong)
     assert not book.build().green
     second = book.build()
     assert not second.green
     assert second.executed == set()
-    book.edit(f"{BETA}.md", "{eq}`no-such-equation`", "{eq}`alpha-sum`")
+    book.edit(f"{BETA}.md", wrong, "{eq}`alpha-sum`")
     assert book.build().green
 
 
@@ -96,6 +103,19 @@ def test_another_execution_mode_is_refused(book, mode: str) -> None:
     outcome = book.build()
     assert not outcome.green
     assert "nb_execution_mode must be 'cache'" in outcome.text
+
+
+def test_two_chapters_with_the_same_code_are_refused(book) -> None:
+    book.write(f"{BETA}.md", book.read(f"{ALPHA}.md").replace("# Alpha", "# Beta"))
+    outcome = book.build()
+    assert not outcome.green
+    assert "book/toy/alpha and book/toy/beta have the same code cells" in outcome.text
+
+
+def test_building_a_single_page_is_refused_with_the_command_that_works(book) -> None:
+    outcome = book.build(source=f"{ALPHA}.md")
+    assert not outcome.green
+    assert "Build the whole book, `jupyter-book build .`" in outcome.text
 
 
 def test_an_edited_module_reached_through_another_runs_its_chapters_again(book) -> None:

@@ -70,10 +70,9 @@ class Build:
     # -- before anything is read -----------------------------------------------------------------
 
     def begin(self, app: Sphinx, config: Config) -> None:
-        """Check the sources, execute what is stale, and make every warning count."""
+        """Check the sources and execute what is stale."""
         if "external_site_map" not in config.__dict__:
             refuse(["Build the whole book, `jupyter-book build .`: only what changed is executed."])
-        app.keep_going = True  # with this, Sphinx's status is 1 after any warning
         self._distrust_an_unfinished_build()
         problems = config_problems(config)
         self.pages, found = read_pages(self.root)
