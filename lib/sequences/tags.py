@@ -170,8 +170,8 @@ def tags_to_spans(tags: Sequence[str], scheme: Scheme | SchemeName) -> list[Span
     scheme = _scheme(scheme)
     spans: list[Span] = []
     start: int | None = None  # of the open span
-    following = [*tags[1:], None]
-    for position, (tag, after) in enumerate(zip(tags, following, strict=True)):
+    for position, tag in enumerate(tags):
+        after = tags[position + 1] if position + 1 < len(tags) else None
         prefix, label = _split(tag, scheme, position)
         if prefix in "BS":
             start = position

@@ -78,7 +78,7 @@ def test_long_adversarial_chains_agree_with_logarithms(monkeypatch, dtype, sprea
 
 @pytest.mark.parametrize("scale", [1e4, 1e30])
 def test_huge_scores_stay_finite(scale):
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(1)  # no two paths are within 20 nats by chance
     emissions = (scale * torch.randn(2, 50, 3, generator=generator)).requires_grad_()
     transitions = (scale * torch.randn(3, 3, generator=generator)).requires_grad_()
     paths, best = crf.viterbi(emissions, transitions)
