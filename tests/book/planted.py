@@ -26,7 +26,7 @@ A result that the chapter displays, {eq}`alpha-sum`, and a source {cite:p}`someo
 
 ```{code-cell} python
 from lib.toy.alpha import double
-from lib.page import result, check
+from lib.page import check, correction, result
 print(double(21))
 ```
 
@@ -36,6 +36,8 @@ result("alpha-sum", "1 + 1 = 2", "One and one")
 
 ```{code-cell} python
 check("alpha-sum", "lib.toy.alpha.double")
+correction("first claim", "alpha-sum")
+correction("second claim", "the figure above")
 ```
 """
 
@@ -85,6 +87,11 @@ def result(label, latex, title):
              "steps": [], "kind": "equation"}
     display({f"{PREFIX}result+json": facts, "text/markdown": f"$$\\n{latex}\\n$$ ({label})",
              "text/plain": latex}, raw=True)
+
+
+def correction(claim, evidence):
+    facts = {"source": "A source", "claim": claim, "correct": "$|x|$", "evidence": evidence}
+    display({f"{PREFIX}correction+json": facts, "text/plain": "corrected"}, raw=True)
 
 
 def check(label, function):

@@ -27,6 +27,9 @@ def test_the_ledger_gathers_results_and_the_api_links_to_equations(green) -> Non
     assert "equation-alpha-sum" in api
     assert "_modules/lib/toy/alpha.html#double" in api
     assert "_modules/lib/toy/helper.html#triple" in api  # where its source stands
+    first, second = ledger.partition("first claim")[2].split("second claim")
+    assert "equation-alpha-sum" in first
+    assert "the figure above" in second
     assert "Results: 1 (1 proved)" in green.html("book/index")
 
 

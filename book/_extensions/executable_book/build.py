@@ -86,7 +86,7 @@ class Build:
         problems += _same_code(self.chapters, self.cache)
         if problems:
             refuse(problems)
-        self._execute(self.cache, float(config.nb_execution_timeout))
+        self._execute(self._plan(), float(config.nb_execution_timeout))
 
     def _distrust_an_unfinished_build(self) -> None:
         self.unfinished = Path(self.app.outdir).parent / ".unfinished"
@@ -95,17 +95,22 @@ class Build:
         self.unfinished.parent.mkdir(parents=True, exist_ok=True)
         self.unfinished.touch()
 
-    def _execute(self, cache: Records, timeout: float) -> None:
+    def _plan(self) -> list[Chapter]:
+        """The chapters to execute; the records of the others are taken over."""
         stale = []
         for chapter in self.chapters:
-            record = cache.find(chapter)
+            record = self.cache.find(chapter)
             reason = self._why_stale(chapter, record)
             if record is not None and reason is None:
                 self.records[chapter.docname] = record
             else:
                 say(f"{chapter.docname}: to be executed, {reason}")
-                cache.drop(chapter)
+                self.cache.drop(chapter)
                 stale.append(chapter)
+        say(f"{len(stale)} of {len(self.chapters)} chapters to execute, the others are up to date")
+        return stale
+
+    def _execute(self, stale: list[Chapter], timeout: float) -> None:
         prints = {chapter.docname: fingerprint(chapter, self.root) for chapter in stale}
         failures = []
         with closing(execute_all(stale, self.root, timeout, say)) as executions:
@@ -115,11 +120,10 @@ class Build:
                     say(f"{chapter.docname}: FAILED")
                     continue
                 record = self._record(chapter, execution, prints[chapter.docname])
-                cache.store(chapter, record, execution.notebook)
+                self.cache.store(chapter, record, execution.notebook)
                 self.records[chapter.docname] = record
         if failures:
             refuse(failures)
-        say(f"{len(stale)} of {len(self.chapters)} chapters executed, the others are up to date")
 
     def _why_stale(self, chapter: Chapter, record: Record | None) -> str | None:
         if record is None:

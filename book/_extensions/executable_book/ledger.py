@@ -128,15 +128,16 @@ def environment_text() -> str:
 
 
 class Corrections(Gathering):
-    """What the chapters found to correct in their sources, each proved where it is claimed."""
+    """What the chapters found to correct in their sources, each shown where it is claimed."""
 
     def markdown(self, records: dict[str, Record]) -> list[str]:
+        labels = {item["label"] for record in records.values() for item in record.displayed(RESULT)}
         rows = [
             [
                 row["source"],
                 row["claim"],
                 row["correct"],
-                f"{{eq}}`{row['label']}`" if row.get("label") else "—",
+                f"{{eq}}`{row['evidence']}`" if row["evidence"] in labels else row["evidence"],
                 f"{{doc}}`/{docname}`",
             ]
             for docname, record in records.items()
@@ -144,4 +145,4 @@ class Corrections(Gathering):
         ]
         if not rows:
             return ["No chapter has found anything to correct yet."]
-        return table(["Source", "It says", "It should say", "Shown by", "Chapter"], rows)
+        return table(["Source", "It says", "Rather", "Shown by", "Chapter"], rows)
