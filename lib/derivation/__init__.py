@@ -1,0 +1,71 @@
+"""Derivations whose every step is decided when it is written.
+
+An author writes formulas in general form, with symbolic sizes; each step is proved for all sizes
+where the engine can, else for the sizes that the author names, and a false step raises with a
+counterexample. Results print themselves, are cited by label, and turn into numerical oracles.
+"""
+
+from .agreement import Agreement, agreement
+from .chain import Derivation, cite_result, define, derive
+from .errors import (
+    DerivationError,
+    Disagreement,
+    FalseStep,
+    OutOfRange,
+    UndecidedStep,
+    Undefined,
+    Unsupported,
+)
+from .names import Abbreviation, Recursion, abbreviation, recursion
+from .operators import (
+    indicator,
+    max_over,
+    partial,
+    path_max,
+    path_sum,
+    product_over,
+    replaced,
+    sum_over,
+)
+from .oracle import Oracle
+from .result import Conclusion, Result, Step
+from .symbols import array, function, index, path, positive, real, sizes
+
+__all__ = [
+    "Abbreviation",
+    "Agreement",
+    "Conclusion",
+    "Derivation",
+    "DerivationError",
+    "Disagreement",
+    "FalseStep",
+    "Oracle",
+    "OutOfRange",
+    "Recursion",
+    "Result",
+    "Step",
+    "UndecidedStep",
+    "Undefined",
+    "Unsupported",
+    "abbreviation",
+    "agreement",
+    "array",
+    "cite_result",
+    "define",
+    "derive",
+    "function",
+    "index",
+    "indicator",
+    "max_over",
+    "partial",
+    "path",
+    "path_max",
+    "path_sum",
+    "positive",
+    "product_over",
+    "real",
+    "recursion",
+    "replaced",
+    "sizes",
+    "sum_over",
+]

@@ -1,0 +1,215 @@
+"""Two backends of the interpreter: SymPy expressions, and 50-digit numbers."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+import sympy
+from sympy import Symbol
+
+from .calculus import differentiate
+from .errors import Undefined, Unsupported
+from .evaluate import Backend, Evaluator, Scope
+from .operators import Partial
+
+DIGITS = 50
+
+
+def entry_symbol(array: Any, indices: tuple[int, ...]) -> Symbol:
+    """The plain symbol that stands for an entry when an expression is written out."""
+    return Symbol(f"{array.label}[{', '.join(map(str, indices))}]", **array.assumptions0)
+
+
+def variable_of(by: Any, evaluator: Evaluator, scope: Scope) -> Symbol:
+    """The plain symbol that a derivative is taken by."""
+    if isinstance(by, Symbol):
+        return by
+    return entry_symbol(by.base, tuple(evaluator.integer(k, scope) for k in by.indices))
+
+
+class Symbolic(Backend):
+    """SymPy numbers: an expression is written out with plain symbols."""
+
+    def constant(self, number: Any) -> Any:
+        """The number; an undefined one is an error."""
+        number = sympy.sympify(number)
+        if number in (sympy.nan, sympy.zoo):
+            raise Undefined("undefined (nan or an infinite value)")
+        return number
+
+    def symbol(self, symbol: Symbol) -> Any:
+        """The symbol itself."""
+        return symbol
+
+    def entry(self, array: Any, indices: tuple[int, ...]) -> Any:
+        """A plain symbol named like the entry."""
+        return entry_symbol(array, indices)
+
+    def unknown(self, function: Any, indices: tuple[int, ...], arguments: list[Any]) -> Any:
+        """An unknown function of the arguments, named after its indices."""
+        if not indices and not isinstance(function.args[0], sympy.Tuple):
+            return function.func(*arguments)
+        name = f"{function.func.__name__}[{', '.join(map(str, indices))}]"
+        return sympy.Function(name, real=True)(*arguments)
+
+    def add(self, values: list[Any]) -> Any:
+        """The sum."""
+        return sympy.Add(*values)
+
+    def multiply(self, values: list[Any]) -> Any:
+        """The product."""
+        return sympy.Mul(*values)
+
+    def power(self, base: Any, exponent: Any) -> Any:
+        """The power; 1/0 is an error."""
+        return self.constant(base**exponent)
+
+    def maximum(self, values: list[Any]) -> Any:
+        """The maximum, unevaluated where it is not known."""
+        return sympy.Max(*values)
+
+    def apply(self, function: Any, values: list[Any]) -> Any:
+        """The function."""
+        return self.constant(function(*values))
+
+    def derivative(self, evaluator: Evaluator, node: Partial, scope: Scope) -> Any:
+        """The derivative of the body written out."""
+        body, by, order = node.args
+        variable, inner = variable_of(by, evaluator, scope), scope
+        if by in scope.bindings:
+            variable = sympy.Dummy(**by.assumptions0)
+            inner = scope.with_binding(by, variable)
+        result = evaluator.value(body, inner)
+        for _ in range(int(order)):
+            result = differentiate(result, variable)
+        return result.subs(variable, scope.bindings.get(by, variable))
+
+    def compare(self, relation: Any, left: Any, right: Any) -> bool:
+        """Whether the relation holds for all values that the symbols can take."""
+        truth = relation.func(left, right)
+        if truth in (sympy.true, sympy.false):
+            return bool(truth)
+        raise Unsupported(f"cannot decide {truth}")
+
+
+class Numeric(Backend):
+    """Numbers of the working precision at one point of the domain."""
+
+    def __init__(
+        self, sample: Callable[[Symbol], Any], point: dict[Symbol, Any] | None = None
+    ) -> None:
+        """Take the function that draws a symbol's value, the same at every call."""
+        self.sample = sample
+        self.point = {} if point is None else point
+        self.moved: dict[Symbol, Any] = {}
+
+    def constant(self, number: Any) -> Any:
+        """The number to the working precision."""
+        if isinstance(number, int):
+            return mpmath.mpf(number)
+        value = sympy.sympify(number)
+        if value in (sympy.nan, sympy.zoo):
+            raise Undefined("undefined (nan or an infinite value)")
+        return value._to_mpmath(mpmath.mp.prec)
+
+    def symbol(self, symbol: Symbol) -> Any:
+        """The symbol's value at the point."""
+        if symbol in self.moved:
+            return self.moved[symbol]
+        if symbol not in self.point:
+            self.point[symbol] = self.sample(symbol)
+        return self.point[symbol]
+
+    def entry(self, array: Any, indices: tuple[int, ...]) -> Any:
+        """The entry's value at the point."""
+        return self.symbol(entry_symbol(array, indices))
+
+    def unknown(self, function: Any, indices: tuple[int, ...], arguments: list[Any]) -> Any:
+        """One smooth function for each name: a wave with a slope, drawn from its name."""
+        draw = random.Random(f"{function.func.__name__}{indices}")
+        total = mpmath.mpf(draw.uniform(-1, 1))
+        for argument in arguments:
+            a, b, c, d = (mpmath.mpf(draw.uniform(-2, 2)) for _ in range(4))
+            total += a * mpmath.sin(b * argument + c) + d * argument
+        return total
+
+    def add(self, values: list[Any]) -> Any:
+        """The sum."""
+        return mpmath.fsum(values)
+
+    def multiply(self, values: list[Any]) -> Any:
+        """The product."""
+        return mpmath.fprod(values)
+
+    def power(self, base: Any, exponent: Any) -> Any:
+        """The power, principal value; 1/0 is an error."""
+        return _defined(lambda: mpmath.power(base, exponent), f"({base})^({exponent})")
+
+    def maximum(self, values: list[Any]) -> Any:
+        """The maximum of real values."""
+        if any(mpmath.im(v) != 0 for v in values):
+            raise Undefined("a maximum of complex numbers")
+        return max(mpmath.re(v) for v in values)
+
+    def apply(self, function: Any, values: list[Any]) -> Any:
+        """The function of mpmath with SymPy's name."""
+        direct = _MPMATH.get(function.__name__) or getattr(mpmath, function.__name__, None)
+        if direct is not None:
+            return _defined(lambda: direct(*values), f"{function.__name__} at {values[0]}")
+        exact = function(
+            *(sympy.Float(v, DIGITS) if mpmath.im(v) == 0 else sympy.sympify(v) for v in values)
+        )
+        return _defined(
+            lambda: sympy.N(exact, DIGITS)._to_mpmath(mpmath.mp.prec), function.__name__
+        )
+
+    def derivative(self, evaluator: Evaluator, node: Partial, scope: Scope) -> Any:
+        """Central differences at three times the precision, independent of the calculus."""
+        body, by, order = node.args
+        key = variable_of(by, evaluator, scope)
+        centre = scope.bindings[by] if by in scope.bindings else self.symbol(key)
+
+        def shifted(value: Any) -> Any:
+            inner = scope.with_binding(by, value) if by in scope.bindings else scope
+            moved = Numeric(self.sample, self.point)
+            moved.moved = {**self.moved, key: value}
+            return Evaluator(moved, evaluator.sizes).value(body, inner)
+
+        with mpmath.workprec(mpmath.mp.prec * 3):
+            step = mpmath.mpf(10) ** (-DIGITS)
+            if int(order) == 1:
+                result = (shifted(centre + step) - shifted(centre - step)) / (2 * step)
+            elif int(order) == 2:
+                result = (
+                    shifted(centre + step) - 2 * shifted(centre) + shifted(centre - step)
+                ) / step**2
+            else:
+                raise Unsupported("numerical derivatives of order three or more")
+        return +result
+
+    def compare(self, relation: Any, left: Any, right: Any) -> bool:
+        """Whether the relation holds between the values."""
+        return bool(relation.func(sympy.Float(left, DIGITS), sympy.Float(right, DIGITS)))
+
+
+_MPMATH = {
+    "log": mpmath.log,
+    "Abs": mpmath.fabs,
+    "ceiling": mpmath.ceil,
+    "sign": mpmath.sign,
+    "re": mpmath.re,
+    "im": mpmath.im,
+    "conjugate": mpmath.conj,
+    "arg": mpmath.arg,
+}
+
+
+def _defined(compute: Any, what: str) -> Any:
+    try:
+        value = compute()
+    except (ZeroDivisionError, ValueError, OverflowError, TypeError, AttributeError) as error:
+        raise Undefined(f"{what} is undefined") from error
+    if not mpmath.isfinite(value):
+        raise Undefined(f"{what} is not finite")
+    return value

@@ -1,0 +1,311 @@
+"""Derivations: a chain of steps, each decided when it is written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+
+from .decide import EVIDENCE, PROVED, SIZES, Claim, Verdict, decide, timed
+from .domain import Ingredients, Sizes, in_words, ingredients
+from .errors import FalseStep, UndecidedStep
+from .names import Abbreviation, Recursion
+from .printing import RELATIONS_PLAIN, plain
+from .result import Conclusion, Result, Step, register
+
+_STRENGTH = [PROVED, SIZES, EVIDENCE]
+_UP, _DOWN = {"==", "<=", "<"}, {"==", ">=", ">"}
+
+
+@dataclass(frozen=True)
+class _Line:
+    step: Step
+    right: Any
+    sizes: Sizes | None
+
+
+class Derivation:
+    """A chain `first = … ≤ … = last` under way; made by `derive`, ended by `named`."""
+
+    def __init__(self, first: Any, sizes: Sizes | None) -> None:
+        """Take the first expression and the sizes that steps may be proved for."""
+        self.first = _expression(first)
+        self.sizes = sizes
+        self.lines: list[_Line] = []
+
+    def equals(self, right: Any, *, because: str, **options: Any) -> "Derivation":
+        """The last expression equals `right`.
+
+        Args:
+            right: The next expression.
+            because: Why, in words; may hold ``$formulas$``.
+            options: ``sizes={T: (1, 2, 3)}`` overrides the chain's; ``evidence=True`` accepts
+                numerical evidence where there is no proof.
+
+        Returns:
+            The derivation, longer by this step.
+
+        Raises:
+            FalseStep: With a counterexample, when the step fails at a point of the domain.
+            UndecidedStep: When it can neither be proved nor refuted.
+            ValueError: When symbols with one name differ, or a reason is missing.
+        """
+        return self._step("==", right, because, **options)
+
+    def at_most(self, right: Any, *, because: str, **options: Any) -> "Derivation":
+        """The last expression is at most `right`; see `equals`."""
+        return self._step("<=", right, because, **options)
+
+    def at_least(self, right: Any, *, because: str, **options: Any) -> "Derivation":
+        """The last expression is at least `right`; see `equals`."""
+        return self._step(">=", right, because, **options)
+
+    def less_than(self, right: Any, *, because: str, **options: Any) -> "Derivation":
+        """The last expression is less than `right`; see `equals`."""
+        return self._step("<", right, because, **options)
+
+    def greater_than(self, right: Any, *, because: str, **options: Any) -> "Derivation":
+        """The last expression is greater than `right`; see `equals`."""
+        return self._step(">", right, because, **options)
+
+    def tends_to(
+        self, right: Any, *, when: tuple[Any, Any, str], because: str, **options: Any
+    ) -> "Derivation":
+        """The last expression tends to `right` as, e.g., ``when=(tau, 0, "+")``; see `equals`."""
+        variable, point, direction = when
+        if direction not in ("+", "-"):
+            raise ValueError(f'the direction of a limit is "+" or "-", got {direction!r}')
+        right = sympy.sympify(right)
+        if variable in right.free_symbols:
+            raise ValueError(f"a limit in {variable} must not depend on {variable}: {plain(right)}")
+        return self._step(
+            "->", right, because, when=(variable, sympy.sympify(point), direction), **options
+        )
+
+    def _step(
+        self,
+        relation: str,
+        right: Any,
+        because: str,
+        *,
+        sizes: Sizes | None = None,
+        evidence: bool = False,
+        when: tuple[Any, Any, str] | None = None,
+    ) -> "Derivation":
+        if not because.strip():
+            raise ValueError("every step needs a reason: because='...'")
+        self._require_relation(relation)
+        right = _expression(right)
+        left = self.lines[-1].right if self.lines else self.first
+        sizes = _checked_sizes(sizes if sizes is not None else self.sizes)
+        self._found(right)
+        found = _with_sizes(ingredients(left, right), sizes)
+        claim = Claim(relation, (left, right), when)
+        verdict, seconds = timed(lambda: decide(claim, found, sizes, evidence=evidence))
+        self._require_standing(claim, verdict, because)
+        used = {s: sizes[s] for s in found.sizes if s in sizes} if sizes else {}
+        restricted = used if verdict.standing != PROVED else None
+        step = Step(
+            relation, because, verdict.means, verdict.standing, seconds, verdict.points, when
+        )
+        self.lines.append(_Line(step, right, restricted))
+        return self
+
+    def _require_relation(self, relation: str) -> None:
+        used = {line.step.relation for line in self.lines} | {relation}
+        limit = any(line.step.relation == "->" for line in self.lines)
+        if (limit and relation != "==") or (relation == "->" and not used <= {"==", "->"}):
+            raise ValueError("a limit may stand only between equalities, once in a chain")
+        if "->" not in used and not (used <= _UP or used <= _DOWN):
+            signs = ", ".join(RELATIONS_PLAIN[r] for r in sorted(used))
+            raise ValueError(f"a chain of {signs} has no conclusion: start a second derivation")
+
+    def _require_standing(self, claim: Claim, verdict: Verdict, because: str) -> None:
+        number = len(self.lines) + 1
+        sign = RELATIONS_PLAIN[claim.relation]
+        left, right = map(plain, claim.sides)
+        head = f"step {number} ({because})\n    {left}\n  {sign} {right}\n"
+        if verdict.counterexample is not None:
+            example = verdict.counterexample
+            raise FalseStep(
+                f"{head}is false: at {example.point}\n"
+                f"  the left side is {example.left}\n  the right side is {example.right}"
+            )
+        if verdict.standing is None:
+            tried = "\n".join(f"  - {line}" for line in verdict.tried)
+            raise UndecidedStep(
+                f"{head}could be neither proved nor refuted. Tried:\n{tried}\n"
+                "Give sizes={T: (1, 2, 3), ...} to prove it for these, part it into smaller "
+                "steps, or ask for numerical evidence with evidence=True."
+            )
+
+    def _found(self, *more: Any) -> Ingredients:
+        return ingredients(self.first, *(line.right for line in self.lines), *more)
+
+    def named(self, label: str, title: str = "", *, show: str = "auto") -> Result:
+        """End the chain with a numbered result.
+
+        Args:
+            label: What ``{eq}`` cites it by, unique in the book.
+            title: What it says, in a few words.
+            show: ``"chain"`` prints every line, ``"ends"`` the first and the last expression;
+                ``"auto"`` the whole chain up to four lines.
+
+        Raises:
+            ValueError: When there is no step, or the steps' sizes have nothing in common.
+        """
+        if not self.lines:
+            raise ValueError("a derivation needs a step before it is named")
+        if show not in ("auto", "chain", "ends"):
+            raise ValueError(f'show is "auto", "chain" or "ends", got {show!r}')
+        relations = {line.step.relation for line in self.lines}
+        relation = "==" if relations == {"=="} else _strongest(relations)
+        standing = max((line.step.standing for line in self.lines), key=_STRENGTH.index)
+        sizes = self._common_sizes()
+        found = _with_sizes(self._found(), sizes)
+        result = Result(
+            label=label,
+            title=title,
+            kind="derivation",
+            standing=standing,
+            domain=in_words(found, sizes),
+            sizes={str(k): list(v) for k, v in sizes.items()},
+            conclusion=Conclusion(relation, self.first, self.lines[-1].right),
+            lines=tuple(line.right for line in self.lines),
+            steps=tuple(line.step for line in self.lines),
+            whole=show == "chain" or (show == "auto" and len(self.lines) <= 4),
+        )
+        return register(result)
+
+    def _common_sizes(self) -> dict[Any, tuple[int, ...]]:
+        common: dict[Any, tuple[int, ...]] = {}
+        for line in self.lines:
+            for size, values in (line.sizes or {}).items():
+                kept = tuple(v for v in common.get(size, values) if v in values)
+                if not kept:
+                    raise ValueError(f"the steps have no value of {size} in common")
+                common[size] = kept
+        return common
+
+
+def _strongest(relations: set[str]) -> str:
+    for relation in ("->", "<", ">", "<=", ">="):
+        if relation in relations:
+            return relation
+    return "=="
+
+
+def _expression(value: Any) -> Any:
+    """The value as a SymPy expression."""
+    if isinstance(value, (Abbreviation, Recursion)):
+        raise TypeError(f"{value.name} is a name: call it with its arguments, as in f(y)")
+    return sympy.sympify(value)
+
+
+def _checked_sizes(sizes: Mapping[Any, Sequence[int]] | None) -> Sizes | None:
+    if sizes is None:
+        return None
+    checked = {}
+    for size, values in sizes.items():
+        chosen = (values,) if isinstance(values, int) else tuple(values)
+        if not chosen or not all(isinstance(v, int) and v >= 1 for v in chosen):
+            raise ValueError(f"sizes of {size} must be integers of at least 1, got {values!r}")
+        checked[size] = chosen
+    return checked
+
+
+def _with_sizes(found: Ingredients, sizes: Sizes | None) -> Ingredients:
+    """Count a symbol for which sizes are given as a size, wherever it stands."""
+    for size in sizes or {}:
+        if size in found.symbols:
+            found.symbols.discard(size)
+            found.sizes.add(size)
+    return found
+
+
+def derive(first: Any, *, sizes: Mapping[Any, Sequence[int]] | None = None) -> Derivation:
+    r"""Start a derivation from an expression.
+
+    Args:
+        first: The expression that the chain starts from.
+        sizes: For which sizes steps may be proved when no proof for all sizes is found, as
+            ``{T: (1, 2, 3), K: (2, 3)}``; every free index and path runs over its whole range.
+
+    Returns:
+        A chain with `equals`, `at_most`, `at_least`, `less_than`, `greater_than`, `tends_to`.
+
+    >>> from sympy import exp
+    >>> x, y = sympy.symbols("x y", real=True)
+    >>> chain = derive(exp(x) * exp(y)).equals(exp(x + y), because="exponents add")
+    >>> result = chain.named("doc-exp")
+    >>> result.standing
+    'proved'
+    >>> derive((x + y) ** 2).equals(x**2 + y**2, because="freshman's dream")
+    Traceback (most recent call last):
+    ...
+    lib.derivation.errors.FalseStep: step 1 (freshman's dream)
+        (x + y)**2
+      = x**2 + y**2
+    is false: at x = 1.0, y = 1.0
+      the left side is 4.0
+      the right side is 2.0
+    """
+    return Derivation(first, _checked_sizes(sizes))
+
+
+def define(label: str, left: Any, right: Any = None, *, title: str = "") -> Result:
+    """A numbered definition: of an abbreviation or a recursion, or `left := right`.
+
+    Raises:
+        TypeError: When an expression is given without its right side.
+    """
+    if isinstance(left, (Abbreviation, Recursion)):
+        equations = list(left.equations())
+    elif right is None:
+        raise TypeError("give a right side, or an abbreviation or recursion")
+    else:
+        equations = [(sympy.sympify(left), sympy.sympify(right), "")]
+    found = ingredients(*(e for lhs, rhs, _ in equations for e in (lhs, rhs)))
+    whole = equations[-1] if len(equations) == 1 else (equations[-1][0], equations[-1][0], "")
+    return register(
+        Result(
+            label=label,
+            title=title,
+            kind="definition",
+            standing="definition",
+            domain=in_words(found, None),
+            sizes={},
+            conclusion=Conclusion(":=", whole[0], whole[1]),
+            equations=tuple(equations),
+        )
+    )
+
+
+def cite_result(
+    label: str, left: Any, relation: str, right: Any, *, key: str, title: str = ""
+) -> Result:
+    """A numbered statement that only a citation supports.
+
+    Args:
+        label: What ``{eq}`` cites it by.
+        left: Left side.
+        relation: One of ``==``, ``<=``, ``>=``, ``<``, ``>``, ``->``.
+        right: Right side.
+        key: The BibTeX key of the source.
+        title: What it says, in a few words.
+    """
+    if relation not in RELATIONS_PLAIN:
+        raise ValueError(f"unknown relation {relation!r}: one of {', '.join(RELATIONS_PLAIN)}")
+    left, right = sympy.sympify(left), sympy.sympify(right)
+    return register(
+        Result(
+            label=label,
+            title=title,
+            kind="citation",
+            standing="cited",
+            domain=in_words(ingredients(left, right), None),
+            sizes={},
+            conclusion=Conclusion(relation, left, right),
+            source=key,
+        )
+    )

@@ -1,0 +1,32 @@
+"""What can go wrong in a derivation, each with a message that says how to mend it.
+
+The names say what happened (`FalseStep`, `Disagreement`) and need no suffix.
+"""
+
+
+class DerivationError(Exception):
+    """Base of the errors of this package."""
+
+
+class FalseStep(DerivationError):  # noqa: N818
+    """A step that fails at a point, which the message shows."""
+
+
+class UndecidedStep(DerivationError):  # noqa: N818
+    """A step that could be neither proved nor refuted."""
+
+
+class Disagreement(DerivationError):  # noqa: N818
+    """An implementation that differs from its derived formula."""
+
+
+class OutOfRange(DerivationError):  # noqa: N818
+    """An array, path or recursion used outside its index range."""
+
+
+class Undefined(DerivationError):  # noqa: N818
+    """An expression without a value at a point: division by zero, logarithm of zero, overflow."""
+
+
+class Unsupported(DerivationError):  # noqa: N818
+    """An expression that a means of decision cannot treat; the next means is tried."""

@@ -1,0 +1,365 @@
+"""One interpreter for expression trees; what numbers are is left to a backend.
+
+With SymPy's numbers it writes an expression out for given sizes, with mpmath's it refutes, with
+NumPy's and torch's it is the oracle. Cost: K^T evaluations of its body for a path sum.
+"""
+
+import itertools
+import operator
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy
+from sympy import Expr, Indexed, Symbol
+from sympy.core.function import AppliedUndef
+
+from .errors import OutOfRange, Unsupported
+from .names import Abbreviation, Call, Recursion, free_names
+from .operators import BigMax, Indicator, Partial, PathMax, PathSum, Replaced
+from .symbols import Path
+
+_NO_NUMBERS = "only indices can be evaluated here"
+
+
+class Backend:
+    """The numbers that expressions are evaluated in; this base has none, only indices."""
+
+    def constant(self, number: Any) -> Any:
+        """A Python integer or SymPy number as a value."""
+        raise Unsupported(_NO_NUMBERS)
+
+    def symbol(self, symbol: Symbol) -> Any:
+        """The value of a plain symbol."""
+        raise Unsupported(_NO_NUMBERS)
+
+    def entry(self, array: Any, indices: tuple[int, ...]) -> Any:
+        """The value of an array at 1-based indices."""
+        raise Unsupported(_NO_NUMBERS)
+
+    def unknown(self, function: Any, indices: tuple[int, ...], arguments: list[Any]) -> Any:
+        """The value of an unknown function."""
+        raise Unsupported(_NO_NUMBERS)
+
+    def add(self, values: list[Any]) -> Any:
+        """The sum of one value or more."""
+        raise Unsupported(_NO_NUMBERS)
+
+    def multiply(self, values: list[Any]) -> Any:
+        """The product of one value or more."""
+        raise Unsupported(_NO_NUMBERS)
+
+    def power(self, base: Any, exponent: Any) -> Any:
+        """A power."""
+        raise Unsupported(_NO_NUMBERS)
+
+    def maximum(self, values: list[Any]) -> Any:
+        """The largest of one value or more."""
+        raise Unsupported(_NO_NUMBERS)
+
+    def apply(self, function: Any, values: list[Any]) -> Any:
+        """A SymPy function, as `exp`, at `values`."""
+        raise Unsupported(_NO_NUMBERS)
+
+    def derivative(self, evaluator: "Evaluator", node: Partial, scope: "Scope") -> Any:
+        """The value of a derivative."""
+        raise Unsupported(_NO_NUMBERS)
+
+    def compare(self, relation: Any, left: Any, right: Any) -> bool:
+        """Whether a relation between values that are no integers holds."""
+        raise Unsupported(_NO_NUMBERS)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What indices, paths and parameters stand for, and which arrays are replaced by what."""
+
+    bindings: Mapping[Any, Any] = field(default_factory=dict)
+    replaced: Mapping[Any, tuple[Any, Any, "Scope"]] = field(default_factory=dict)
+
+    def with_binding(self, variable: Any, value: Any) -> "Scope":
+        """This scope in which `variable` stands for `value`."""
+        return Scope({**self.bindings, variable: value}, self.replaced)
+
+    def integral(self) -> bool:
+        """Whether only integers and paths are bound: such values can be keys."""
+        return all(isinstance(v, (int, tuple)) for v in self.bindings.values())
+
+
+class Evaluator:
+    """Evaluates expressions for given sizes; keeps what it has evaluated."""
+
+    def __init__(self, backend: Backend, sizes: Mapping[Symbol, int]) -> None:
+        """Take the backend and the value of each size."""
+        self.backend = backend
+        self.sizes = dict(sizes)
+        self._kept: dict[Hashable, Any] = {}
+        self._free: dict[Any, list[Any]] = {}
+
+    def value(self, expr: Any, scope: Scope) -> Any:
+        """The value of `expr`.
+
+        Raises:
+            OutOfRange: When an array, path or recursion is used outside its range.
+            Unsupported: When the expression has a part that cannot be evaluated.
+        """
+        for kind in type(expr).__mro__:
+            method = _METHODS.get(kind)
+            if method is not None:
+                return method(self, expr, scope)
+        raise Unsupported(f"no rule to evaluate {expr} ({type(expr).__name__})")
+
+    # Integers: indices, sizes, tags.
+
+    def integer(self, expr: Any, scope: Scope) -> int:
+        """The value of an index expression such as `t + 1`, `T` or `y[t]`."""
+        if expr.is_Integer:
+            return int(expr)
+        if isinstance(expr, Symbol):
+            value = scope.bindings.get(expr, self.sizes.get(expr))
+            if isinstance(value, int):
+                return value
+        elif isinstance(expr, Indexed) and isinstance(expr.base, Path):
+            return self._tag(expr, scope)
+        elif expr.is_Add:
+            return sum(self.integer(a, scope) for a in expr.args)
+        elif expr.is_Mul and all(a.is_integer for a in expr.args):
+            product = 1
+            for a in expr.args:
+                product *= self.integer(a, scope)
+            return product
+        raise Unsupported(f"{expr} is no integer here: give a value to each index in it")
+
+    def _tag(self, expr: Indexed, scope: Scope) -> int:
+        tags = scope.bindings.get(expr.base)
+        if tags is None:
+            raise Unsupported(f"the path {expr.base} has no value here")
+        position = self.integer(expr.indices[0], scope)
+        if not 1 <= position <= len(tags):
+            raise OutOfRange(f"{expr} at position {position} lies outside 1..{len(tags)}")
+        return int(tags[position - 1])
+
+    def holds(self, condition: Any, scope: Scope) -> bool:
+        """Whether a condition holds."""
+        if condition in (sympy.true, sympy.false):
+            return bool(condition)
+        if isinstance(condition, sympy.And):
+            return all(self.holds(c, scope) for c in condition.args)
+        if isinstance(condition, sympy.Or):
+            return any(self.holds(c, scope) for c in condition.args)
+        if isinstance(condition, sympy.Not):
+            return not self.holds(condition.args[0], scope)
+        if not isinstance(condition, sympy.core.relational.Relational):
+            raise Unsupported(f"{condition} is no condition that can be evaluated")
+        try:
+            left, right = (self.integer(a, scope) for a in condition.args)
+        except Unsupported:
+            values = (self.value(a, scope) for a in condition.args)
+            return self.backend.compare(condition, *values)
+        return bool(_RELATIONS[condition.func](left, right))
+
+    # Leaves.
+
+    def _number(self, expr: Any, scope: Scope) -> Any:
+        return self.backend.constant(expr)
+
+    def _symbol(self, expr: Symbol, scope: Scope) -> Any:
+        if expr in scope.bindings or expr in self.sizes:
+            value = scope.bindings.get(expr, self.sizes.get(expr))
+            return self.backend.constant(value) if isinstance(value, int) else value
+        if expr in scope.replaced:
+            _, new, outer = scope.replaced[expr]
+            return self.value(new, outer)
+        return self.backend.symbol(expr)
+
+    def _indexed(self, expr: Indexed, scope: Scope) -> Any:
+        if isinstance(expr.base, Path):
+            return self.backend.constant(self._tag(expr, scope))
+        indices = tuple(self.integer(k, scope) for k in expr.indices)
+        for k, size in zip(indices, expr.base.shape, strict=True):
+            high = self.integer(size, scope)
+            if not 1 <= k <= high:
+                raise OutOfRange(f"{expr}: index {k} lies outside 1..{high}")
+        if expr.base in scope.replaced:
+            pattern, new, outer = scope.replaced[expr.base]
+            bound = dict(zip(pattern.indices, indices, strict=True))
+            return self.value(new, Scope({**outer.bindings, **bound}, outer.replaced))
+        return self.backend.entry(expr.base, indices)
+
+    def _unknown(self, expr: Any, scope: Scope) -> Any:
+        first, *rest = expr.args
+        if not isinstance(first, sympy.Tuple):
+            first, rest = sympy.Tuple(), list(expr.args)
+        indices = tuple(self.integer(k, scope) for k in first)
+        return self.backend.unknown(expr, indices, [self.value(a, scope) for a in rest])
+
+    # Arithmetic.
+
+    def _add(self, expr: Expr, scope: Scope) -> Any:
+        return self.backend.add([self.value(a, scope) for a in expr.args])
+
+    def _mul(self, expr: Expr, scope: Scope) -> Any:
+        # A vanishing bracket hides what stands beside it: [t < T] y_{t+1} is 0 at t = T.
+        rest = []
+        for factor in expr.args:
+            if not isinstance(factor, _BRACKETS):
+                rest.append(factor)
+            elif not self._bracket(factor, scope):
+                return self.backend.constant(0)
+        return self.backend.multiply(
+            [self.value(a, scope) for a in rest] or [self.backend.constant(1)]
+        )
+
+    def _bracket(self, expr: Expr, scope: Scope) -> int:
+        if isinstance(expr, sympy.KroneckerDelta):
+            return int(self.integer(expr.args[0], scope) == self.integer(expr.args[1], scope))
+        return int(self.holds(expr.args[0], scope))
+
+    def _indicator(self, expr: Expr, scope: Scope) -> Any:
+        return self.backend.constant(self._bracket(expr, scope))
+
+    def _pow(self, expr: Any, scope: Scope) -> Any:
+        return self.backend.power(self.value(expr.base, scope), self.value(expr.exp, scope))
+
+    def _function(self, expr: Any, scope: Scope) -> Any:
+        return self.backend.apply(expr.func, [self.value(a, scope) for a in expr.args])
+
+    def _maximum(self, expr: Any, scope: Scope) -> Any:
+        return self.backend.maximum([self.value(a, scope) for a in expr.args])
+
+    def _piecewise(self, expr: Any, scope: Scope) -> Any:
+        for part, condition in expr.args:
+            if self.holds(condition, scope):
+                return self.value(part, scope)
+        raise OutOfRange(f"no case of {expr} applies")
+
+    # Big operators.
+
+    def _over(self, body: Any, limits: tuple[Any, ...], scope: Scope) -> Iterator[Any]:
+        if not limits:
+            yield self.value(body, scope)
+            return
+        variable, low, high = limits[-1]
+        for k in range(self.integer(low, scope), self.integer(high, scope) + 1):
+            yield from self._over(body, limits[:-1], scope.with_binding(variable, k))
+
+    def _paths(self, expr: PathSum, scope: Scope) -> Iterator[Any]:
+        body, variable, conditions = expr.args
+        length = self.integer(variable.length, scope)
+        tags = range(1, self.integer(variable.num_tags, scope) + 1)
+        for tag_sequence in itertools.product(tags, repeat=length):
+            inner = scope.with_binding(variable, tag_sequence)
+            if all(self.holds(c, inner) for c in conditions):
+                yield self.value(body, inner)
+
+    def _big(self, expr: Any, scope: Scope) -> Any:
+        if not scope.integral():
+            return self._combine(expr, scope)
+        key = (expr, self._bound(expr, scope), id(scope.replaced) if scope.replaced else 0)
+        if key not in self._kept:  # the replacements are kept alive: their id is part of the key
+            self._kept[key] = (self._combine(expr, scope), scope.replaced)
+        return self._kept[key][0]
+
+    def _bound(self, expr: Any, scope: Scope) -> tuple[Any, ...]:
+        """What the free indices and paths of `expr` stand for."""
+        names = self._free.get(expr)
+        if names is None:
+            names = self._free[expr] = sorted(free_names(expr), key=str)
+        return tuple(scope.bindings.get(n) for n in names)
+
+    def _combine(self, expr: Any, scope: Scope) -> Any:
+        if isinstance(expr, PathSum):
+            values = list(self._paths(expr, scope))
+        else:
+            values = list(self._over(expr.args[0], expr.args[1:], scope))
+        if isinstance(expr, (PathMax, BigMax)):
+            if not values:
+                raise OutOfRange(f"{expr} is a maximum over nothing")
+            return self.backend.maximum(values)
+        if isinstance(expr, sympy.Product):
+            return self.backend.multiply(values or [self.backend.constant(1)])
+        return self.backend.add(values or [self.backend.constant(0)])
+
+    # Names, derivatives, replacements.
+
+    def _call(self, expr: Call, scope: Scope) -> Any:
+        arguments = [self._argument(a, scope) for a in expr.args[1:]]
+        key = (expr.args[0], *arguments, id(scope.replaced) if scope.replaced else 0)
+        keep = all(isinstance(a, (int, tuple)) for a in arguments)
+        if keep and key in self._kept:
+            return self._kept[key][0]
+        bindings = dict(zip(expr.named.parameters, arguments, strict=True))
+        body = self._body(expr.named, bindings)
+        result = self.value(body, Scope(bindings, scope.replaced))
+        if keep:
+            self._kept[key] = (result, scope.replaced)
+        return result
+
+    def _argument(self, argument: Any, scope: Scope) -> Any:
+        if isinstance(argument, Path):
+            return scope.bindings[argument]
+        try:
+            return self.integer(argument, scope)
+        except Unsupported:
+            return self.value(argument, scope)
+
+    def _body(self, named: Abbreviation | Recursion, bindings: Mapping[Any, Any]) -> Any:
+        if isinstance(named, Abbreviation):
+            return named.definition
+        position = named.parameters[0]
+        at, first = bindings[position], self.integer(named.first, Scope())
+        if at == first:
+            return named.start
+        low = self.integer(position.lower, Scope())
+        high = self.integer(position.upper, Scope())
+        if not (low <= at < first if named.backward else first < at <= high):
+            raise OutOfRange(f"{named.name} at {at} lies outside its range {low}..{high}")
+        return named.step
+
+    def _replaced(self, expr: Replaced, scope: Scope) -> Any:
+        replaced = dict(scope.replaced)
+        for pattern, new in expr.args[1:]:
+            name = pattern.base if isinstance(pattern, Indexed) else pattern
+            replaced[name] = (pattern, new, scope)
+        if scope.integral():  # one mapping for one meaning, so that what depends on it is kept
+            key = ("replaced", expr, self._bound(expr, scope), id(scope.replaced))
+            replaced, _ = self._kept.setdefault(key, (replaced, scope.replaced))
+        return self.value(expr.args[0], Scope(scope.bindings, replaced))
+
+    def _partial(self, expr: Partial, scope: Scope) -> Any:
+        return self.backend.derivative(self, expr, scope)
+
+
+_BRACKETS = (Indicator, sympy.KroneckerDelta)
+_RELATIONS = {
+    sympy.Eq: operator.eq,
+    sympy.Ne: operator.ne,
+    sympy.Lt: operator.lt,
+    sympy.Le: operator.le,
+    sympy.Gt: operator.gt,
+    sympy.Ge: operator.ge,
+}
+
+_METHODS: dict[type, Any] = {
+    sympy.Number: Evaluator._number,
+    sympy.NumberSymbol: Evaluator._number,
+    sympy.core.numbers.ImaginaryUnit: Evaluator._number,
+    Symbol: Evaluator._symbol,
+    Indexed: Evaluator._indexed,
+    AppliedUndef: Evaluator._unknown,
+    sympy.Add: Evaluator._add,
+    sympy.Mul: Evaluator._mul,
+    sympy.Pow: Evaluator._pow,
+    sympy.Max: Evaluator._maximum,
+    sympy.Piecewise: Evaluator._piecewise,
+    sympy.KroneckerDelta: Evaluator._indicator,
+    Indicator: Evaluator._indicator,
+    sympy.Sum: Evaluator._big,
+    sympy.Product: Evaluator._big,
+    BigMax: Evaluator._big,
+    PathSum: Evaluator._big,
+    Call: Evaluator._call,
+    Partial: Evaluator._partial,
+    Replaced: Evaluator._replaced,
+    sympy.Function: Evaluator._function,
+}

@@ -1,0 +1,262 @@
+"""LaTeX and plain text of expression trees, in the author's notation."""
+
+# ruff: noqa: N802 (SymPy finds the printing methods by the names of the classes)
+
+from typing import Any
+
+import sympy
+from sympy import Indexed, Symbol
+from sympy.printing.latex import LatexPrinter
+from sympy.printing.precedence import PRECEDENCE
+from sympy.printing.str import StrPrinter
+
+from .names import Call, Recursion
+from .operators import BigMax, PathMax, PathSum
+from .symbols import Path
+
+RELATIONS_LATEX = {
+    "==": "=", "<=": r"\le", ">=": r"\ge", "<": "<", ">": ">", "->": r"\to", ":=": ":=",
+}  # fmt: skip
+RELATIONS_PLAIN = {
+    "==": "=", "<=": "≤", ">=": "≥", "<": "<", ">": ">", "->": "→", ":=": ":=",
+}  # fmt: skip
+_BIG = (sympy.Sum, sympy.Product, BigMax, PathSum)
+
+
+def _is_big(expr: Any) -> bool:
+    return isinstance(expr, _BIG)
+
+
+def _last_if(terms: list[Any], test: Any) -> list[Any]:
+    return [t for t in terms if not test(t)] + [t for t in terms if test(t)]
+
+
+def _big_last(terms: list[Any]) -> list[Any]:
+    """Big operators after all else, the shorter first."""
+    big = sorted(filter(_is_big, terms), key=lambda term: len(str(term)))
+    return [t for t in terms if not _is_big(t)] + big
+
+
+class Latex(LatexPrinter):  # type: ignore[misc]
+    """SymPy's LaTeX printer with this package's operators and names."""
+
+    def _print_Indexed(self, expr: Indexed) -> str:
+        label = self._print(expr.base)
+        inner = ",".join(self._print(k) for k in expr.indices)
+        if "^" in label:
+            head, _, tail = label.partition("^")
+            return f"{head}_{{{inner}}}^{tail}"
+        return f"{label}_{{{inner}}}"
+
+    def _print_Path(self, expr: Path) -> str:
+        name = str(expr.label)
+        return name if "^" in name or "\\" in name else str(self._print(expr.label))
+
+    def _print_Add(self, expr: Any, order: Any = None) -> str:
+        terms = _big_last(self._as_ordered_terms(expr, order=order))
+        terms = _last_if(terms, lambda a: a.could_extract_minus_sign())
+        text = ""
+        for term in terms:
+            printed = self._print(term)
+            if printed.startswith("-"):
+                text += f" - {printed[1:].lstrip()}" if text else printed
+            else:
+                text += f" + {printed}" if text else printed
+        return text
+
+    def _print_Mul(self, expr: Any) -> str:
+        numerator, _ = sympy.fraction(expr)
+        big = [f for f in sympy.Mul.make_args(numerator) if _is_big(f)]
+        if not big or len(sympy.Mul.make_args(numerator)) == 1:
+            return str(super()._print_Mul(expr))
+        number, rest = expr.as_coeff_Mul()
+        rest = rest / sympy.Mul(*big)
+        front = "" if number * rest == 1 else self._print(number * rest)
+        if front == "-1":
+            front = "-"
+        if (number * rest).is_Add:
+            front = rf"\left({front}\right)"
+        parts = [self._print(b) for b in big]
+        bracketed = [rf"\left({p}\right)" for p in parts[:-1]] + parts[-1:]
+        return r" \, ".join(filter(None, [front, *bracketed]))
+
+    def _body(self, body: Any) -> str:
+        printed = self._print(body)
+        return rf"\left({printed}\right)" if body.is_Add else str(printed)
+
+    def _range(self, limits: Any) -> tuple[str, str]:
+        (_, low, high) = limits[-1]
+        same = all(lim[1:] == limits[-1][1:] for lim in limits)
+        names = ",".join(self._print(lim[0]) for lim in reversed(limits)) if same else ""
+        return f"{names}={self._print(low)}", self._print(high)
+
+    def _print_Sum(self, expr: Any) -> str:
+        return self._operator(r"\sum", expr)
+
+    def _print_Product(self, expr: Any) -> str:
+        return self._operator(r"\prod", expr)
+
+    def _operator(self, sign: str, expr: Any) -> str:
+        body, *limits = expr.args
+        if len({lim[1:] for lim in limits}) == 1:
+            low, high = self._range(limits)
+            return rf"{sign}_{{{low}}}^{{{high}}} {self._body(body)}"
+        front = ""
+        for variable, low, high in reversed(limits):
+            start, end = self._print(low), self._print(high)
+            front += rf"{sign}_{{{self._print(variable)}={start}}}^{{{end}}} "
+        return front + self._body(body)
+
+    def _print_BigMax(self, expr: BigMax) -> str:
+        body, (variable, low, high) = expr.args
+        below = rf"{self._print(low)} \le {self._print(variable)} \le {self._print(high)}"
+        return rf"\max_{{{below}}} {self._body(body)}"
+
+    def _paths(self, expr: PathSum) -> str:
+        variable, conditions = expr.args[1:]
+        name = self._print(variable)
+        if conditions:
+            return rf"{name} :\, " + r",\, ".join(self._condition(c) for c in conditions)
+        tags, length = self._print(variable.num_tags), self._print(variable.length)
+        return rf"{name} \in \{{1,\dots,{tags}\}}^{{{length}}}"
+
+    def _condition(self, condition: Any) -> str:
+        signs = {"Equality": "=", "Unequality": r"\ne", "StrictLessThan": "<", "LessThan": r"\le"}
+        sign = signs.get(type(condition).__name__)
+        if sign is None:
+            return str(self._print(condition))
+        return f"{self._print(condition.args[0])} {sign} {self._print(condition.args[1])}"
+
+    def _print_PathSum(self, expr: PathSum) -> str:
+        return rf"\sum_{{{self._paths(expr)}}} {self._body(expr.args[0])}"
+
+    def _print_PathMax(self, expr: PathMax) -> str:
+        return rf"\max_{{{self._paths(expr)}}} {self._body(expr.args[0])}"
+
+    def _print_Indicator(self, expr: Any) -> str:
+        return rf"[{self._condition(expr.args[0])}]"
+
+    def _print_Partial(self, expr: Any) -> str:
+        body, by, order = expr.args
+        sign = "d" if isinstance(by, Symbol) else r"\partial"
+        power = f"^{{{order}}}" if order != 1 else ""
+        printed = self._print(body)
+        if body.is_Add:
+            printed = rf"\left({printed}\right)"
+        return rf"\frac{{{sign}{power}}}{{{sign} {self._print(by)}{power}}} {printed}"
+
+    def _print_Replaced(self, expr: Any) -> str:
+        body, *pairs = expr.args
+        changes = r",\; ".join(rf"{self._print(a)} \to {self._print(b)}" for a, b in pairs)
+        return rf"\left. {self._print(body)} \right|_{{{changes}}}"
+
+    def _print_Call(self, expr: Call) -> str:
+        named, arguments = expr.named, [self._print(a) for a in expr.args[1:]]
+        if named.latex is not None:
+            return _fill(named.latex, arguments)
+        head = self._print(Symbol(named.name))
+        if isinstance(named, Recursion):
+            head, arguments = f"{head}_{{{arguments[0]}}}", arguments[1:]
+        return f"{head}({', '.join(arguments)})" if arguments else head
+
+    def _print_log(self, expr: Any, exp: Any = None) -> str:
+        inner = expr.args[0]
+        plain = inner.is_Symbol or isinstance(inner, (Call, Indexed, PathSum, sympy.Sum))
+        printed = self._print(inner)
+        text = rf"\log {printed}" if plain else rf"\log \left({printed}\right)"
+        return text if exp is None else rf"\left({text}\right)^{{{exp}}}"
+
+    def _print_Function(self, expr: Any, exp: Any = None) -> str:
+        if expr.args and isinstance(expr.args[0], sympy.Tuple):
+            head = self._print(Symbol(expr.func.__name__))
+            below = ",".join(self._print(k) for k in expr.args[0])
+            text = f"{head}_{{{below}}}({', '.join(self._print(a) for a in expr.args[1:])})"
+            return text if exp is None else f"{text}^{{{exp}}}"
+        return str(super()._print_Function(expr, exp))
+
+
+def _fill(template: str, arguments: list[str]) -> str:
+    for k, argument in reversed(list(enumerate(arguments, 1))):
+        template = template.replace(f"#{k}", argument)
+    return template
+
+
+class Plain(StrPrinter):  # type: ignore[misc]
+    """One-line text that a screen reader can speak."""
+
+    def _print_Add(self, expr: Any, order: Any = None) -> str:
+        if not any(map(_is_big, expr.args)):
+            return str(super()._print_Add(expr, order=order))
+        terms = _big_last(self._as_ordered_terms(expr, order=order))
+        text = " + ".join(self.parenthesize(term, PRECEDENCE["Add"]) for term in terms)
+        return text.replace("+ -", "- ")
+
+    def _print_Sum(self, expr: Any) -> str:
+        return self._operator("sum", expr)
+
+    def _print_Product(self, expr: Any) -> str:
+        return self._operator("product", expr)
+
+    def _operator(self, word: str, expr: Any) -> str:
+        body, *limits = expr.args
+        ranges = ", ".join(
+            f"{v} = {self._print(a)}..{self._print(b)}" for v, a, b in reversed(limits)
+        )
+        return f"{word}({self._print(body)} for {ranges})"
+
+    def _print_BigMax(self, expr: BigMax) -> str:
+        return self._operator("max", expr)
+
+    def _print_PathSum(self, expr: PathSum) -> str:
+        return self._paths("sum", expr)
+
+    def _print_PathMax(self, expr: PathMax) -> str:
+        return self._paths("max", expr)
+
+    def _paths(self, word: str, expr: PathSum) -> str:
+        body, variable, conditions = expr.args
+        where = " with " + ", ".join(map(self._condition, conditions)) if conditions else ""
+        return f"{word}({self._print(body)} over all paths {variable}{where})"
+
+    def _condition(self, condition: Any) -> str:
+        signs = {"Equality": "=", "Unequality": "≠", "StrictLessThan": "<", "LessThan": "≤"}
+        sign = signs.get(type(condition).__name__)
+        if sign is None:
+            return str(self._print(condition))
+        return f"{self._print(condition.args[0])} {sign} {self._print(condition.args[1])}"
+
+    def _print_Indicator(self, expr: Any) -> str:
+        return f"[{self._condition(expr.args[0])}]"
+
+    def _print_Partial(self, expr: Any) -> str:
+        body, by, order = expr.args
+        power = f"^{order}" if order != 1 else ""
+        return f"d{power}/d{self._print(by)}{power} {self.parenthesize(body, PRECEDENCE['Mul'])}"
+
+    def _print_Replaced(self, expr: Any) -> str:
+        changes = ", ".join(f"{self._print(a)} -> {self._print(b)}" for a, b in expr.args[1:])
+        return f"{self._print(expr.args[0])} with {changes}"
+
+    def _print_Call(self, expr: Call) -> str:
+        named, arguments = expr.named, [self._print(a) for a in expr.args[1:]]
+        if named.plain is not None:
+            return _fill(named.plain, arguments)
+        left, right = ("[", "]") if isinstance(named, Recursion) else ("(", ")")
+        return f"{named.name}{left}{', '.join(arguments)}{right}" if arguments else named.name
+
+    def _print_Function(self, expr: Any) -> str:
+        if expr.args and isinstance(expr.args[0], sympy.Tuple):
+            inner = ", ".join(self._print(k) for k in expr.args[0])
+            rest = ", ".join(self._print(a) for a in expr.args[1:])
+            return f"{expr.func.__name__}[{inner}]({rest})"
+        return str(super()._print_Function(expr))
+
+
+def latex(expr: Any) -> str:
+    """The expression in LaTeX."""
+    return str(Latex().doprint(expr))
+
+
+def plain(expr: Any) -> str:
+    """The expression as one line of text."""
+    return str(Plain().doprint(expr))

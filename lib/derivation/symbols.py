@@ -1,0 +1,147 @@
+"""Typed symbols: sizes, indices with a range, arrays, paths, and plain real symbols."""
+
+from collections.abc import Callable
+from typing import Any
+
+import sympy
+from sympy import IndexedBase, Symbol
+
+
+class Index(Symbol):
+    """An index symbol that knows its range `lower..upper` (inclusive)."""
+
+    lower: sympy.Expr
+    upper: sympy.Expr
+
+    def __new__(cls, name: str, lower: Any, upper: Any) -> "Index":
+        """Make the symbol; two indices are equal when name and range are."""
+        obj: Index = Symbol.__xnew__(cls, name, integer=True, positive=True)
+        obj.lower, obj.upper = sympy.sympify(lower), sympy.sympify(upper)
+        return obj
+
+    def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What pickle and copy rebuild the symbol from."""
+        return (self.name, self.lower, self.upper), {}
+
+    def _hashable_content(self) -> tuple[Any, ...]:
+        return (*super()._hashable_content(), self.lower, self.upper)
+
+
+class Path(IndexedBase):
+    """A sequence of tags y_1..y_T, each in 1..K; `y[t]` may stand as an index of an array."""
+
+    def __new__(cls, label: Any, shape: Any, num_tags: Any) -> "Path":
+        """Make the path of `shape[0]` tags, each in `1..num_tags`."""
+        if isinstance(label, str):
+            label = Symbol(label, integer=True, positive=True)
+        base = IndexedBase(label, shape=tuple(shape), integer=True, positive=True)
+        obj: Path = sympy.Expr.__new__(cls, *base.args, sympy.sympify(num_tags))
+        obj._label, obj._shape, obj._offset = base.label, base.shape, base.offset
+        obj._strides, obj._name = base.strides, base.name
+        obj._assumptions = base._assumptions.copy()
+        return obj
+
+    @property
+    def length(self) -> sympy.Expr:
+        """The number of tags in the sequence."""
+        return self.args[1][0]
+
+    @property
+    def num_tags(self) -> sympy.Expr:
+        """The number of values that each tag can take."""
+        return self.args[2]
+
+    @property
+    def free_symbols(self) -> set[Any]:
+        """The path itself, like SymPy's own indexed bases."""
+        return {self.label}
+
+
+def sizes(names: str) -> Any:
+    """Positive integers such as the length of a sequence or the number of tags.
+
+    Args:
+        names: One name, or several separated by spaces.
+
+    Returns:
+        One symbol, or a tuple of them.
+
+    >>> T, K = sizes("T K")
+    >>> T.is_positive and T.is_integer
+    True
+    """
+    return sympy.symbols(names, integer=True, positive=True)
+
+
+def index(name: str, lower: Any, upper: Any) -> Index:
+    """An index that runs over `lower..upper`, both included.
+
+    >>> T = sizes("T")
+    >>> index("t", 1, T).upper
+    T
+    """
+    return Index(name, lower, upper)
+
+
+def array(name: str, *shape: Any, **assumptions: bool) -> IndexedBase:
+    """An array of real numbers with 1-based indices: `h[t, i]` prints as h with indices t, i.
+
+    Args:
+        name: The name it is printed with (LaTeX, or a Greek letter's English name).
+        shape: Its sizes, symbols or integers.
+        assumptions: What SymPy may know of each entry, e.g. ``positive=True``; real by default.
+
+    Raises:
+        ValueError: Without a shape.
+
+    >>> T, K = sizes("T K")
+    >>> h = array("h", T, K)
+    >>> h[1, 2].is_real
+    True
+    """
+    if not shape:
+        raise ValueError(f"array {name!r} has no shape: give its sizes, as in array('h', T, K)")
+    return IndexedBase(name, shape=shape, **(assumptions or {"real": True}))
+
+
+def path(name: str, length: Any, num_tags: Any) -> Path:
+    """A sequence of `length` tags, each in `1..num_tags`, free or bound by a path sum.
+
+    >>> T, K = sizes("T K")
+    >>> y = path("y", T, K)
+    >>> array("h", T, K)[1, y[1]]
+    h[1, y[1]]
+    """
+    return Path(name, (sympy.sympify(length),), num_tags)
+
+
+def real(names: str) -> Any:
+    """Real symbols. Symbols without assumptions are complex in SymPy: nothing holds of them that
+    fails for complex numbers.
+    """
+    return sympy.symbols(names, real=True)
+
+
+def positive(names: str) -> Any:
+    """Positive real symbols."""
+    return sympy.symbols(names, positive=True)
+
+
+def function(name: str, num_indices: int = 0) -> Callable[..., sympy.Expr]:
+    """An unknown smooth real function: `s = function("s", 1)`, `s(theta, n)` prints s_n(θ).
+
+    Args:
+        name: Its name.
+        num_indices: How many of the last arguments are indices, printed as subscripts.
+
+    >>> theta, n = real("theta"), index("n", 1, sizes("N"))
+    >>> function("s", 1)(theta, n).is_real
+    True
+    """
+    head = sympy.Function(name, real=True)
+
+    def apply(*arguments: Any) -> sympy.Expr:
+        split = len(arguments) - num_indices
+        return head(sympy.Tuple(*arguments[split:]), *arguments[:split])
+
+    return apply
