@@ -98,8 +98,7 @@ def sized(
     if wanted and wanted not in _HEADINGS:
         raise ValueError(f"LIB_SIZE={wanted!r} is no size; expected cpu, gpu or tiny")
     present = wanted or ("gpu" if device().type == "cuda" else "cpu")
-    ordered_gpu = {name: gpu[name] for name in cpu}
-    return Sizes(present, {"cpu": cpu, "gpu": ordered_gpu, "tiny": {**cpu, **(tiny or {})}})
+    return Sizes(present, {"cpu": cpu, "gpu": gpu, "tiny": {**cpu, **(tiny or {})}})
 
 
 def _cell(value: Any) -> str:

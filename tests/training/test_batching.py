@@ -68,13 +68,16 @@ def test_batches_of_similar_length_are_cut_to_their_longest_item():
 
 
 def test_batches_of_similar_length_come_in_random_order():
-    """Spearman's correlation of order and length over 200 batches; |r| > 0.3 has p < 3e-5."""
+    """Of 199 steps from batch to batch half go up, give or take 0.02: 0.65 is 7 deviations off.
+
+    The false-alarm rate is below 1e-11; sorted pools would give 0.98.
+    """
     x, _, lengths = padded()
     data = batches(x, batch_size=20, generator=generator(1), lengths=lengths)
-    widths = torch.tensor([tokens.shape[1] for (tokens,) in data]).double()
-    order = torch.arange(len(widths)).double()
-    ranks = widths.argsort().argsort().double()
-    assert abs(torch.corrcoef(torch.stack([order, ranks]))[0, 1]) < 0.3
+    widths = torch.tensor([tokens.shape[1] for (tokens,) in data])
+    steps = widths.diff()
+    rises, falls = int((steps > 0).sum()), int((steps < 0).sum())
+    assert 0.35 < rises / (rises + falls) < 0.65
 
 
 def test_without_shuffling_the_order_is_that_of_the_data_or_of_the_lengths():

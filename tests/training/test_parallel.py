@@ -6,9 +6,13 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+
+from lib.training import batches, generator
+from lib.training.state import Goal, Run
 
 from . import parallel_worker
 
@@ -64,3 +68,21 @@ def test_both_processes_end_with_the_same_weights(two):
 def test_two_processes_resume_as_if_never_interrupted(one, two):
     assert one["resumed"] == one["tokens"]
     assert two[0]["resumed"] == two[0]["tokens"]
+
+
+@pytest.mark.parametrize(("items", "processes"), [(10, 3), (2, 3), (1, 4), (6, 2)])
+def test_shares_make_up_the_batch_and_idle_processes_weigh_nothing(items, processes):
+    model = torch.nn.Linear(1, 1)
+    weighed = []
+    for rank in range(processes):
+        data = batches(torch.arange(items), batch_size=items, generator=generator(0))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        run = Run(model, optimizer, None, data, Goal(None, "min", None))
+        place = SimpleNamespace(
+            num_processes=processes, process_index=rank, device=torch.device("cpu")
+        )
+        (share,), weight = run.next_batch(place)
+        assert len(share) > 0
+        weighed += [(item, weight) for item in share.tolist()]
+    assert sorted(item for item, weight in weighed if weight == 1) == list(range(items))
+    assert all(weight in (0, 1) for _, weight in weighed)
