@@ -1,7 +1,6 @@
 """Best paths and random paths of the linear-chain CRF; public through :mod:`lib.sequences.crf`."""
 
 import math
-from itertools import pairwise
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -164,21 +163,20 @@ def sample(
 
 def _best_paths(chain: Chain) -> tuple[Tensor, Tensor]:
     """Return best paths ``time batch``, with arbitrary tags in the padding, and their scores."""
-    nodes, transitions = chain.nodes, chain.transitions
-    time, batch, _ = nodes.shape
-    best = nodes.clone()  # δ, filled in step by step
-    steps = best.unbind(0)
-    for previous, current in pairwise(steps):
-        current += (previous[:, :, None] + transitions).amax(1)
-    final = best[chain.last, torch.arange(batch, device=best.device)]
+    into = chain.transitions.t().contiguous()  # into[j]: the scores of coming from each tag to j
+    best = [chain.nodes[0]]  # δ
+    for node in chain.nodes[1:].unbind(0):
+        best.append((best[-1][:, None, :] + into).amax(2).add_(node))
+    final = best[-1]
+    if chain.mask is not None:
+        final = torch.stack(best)[chain.last, torch.arange(len(final), device=final.device)]
     top, tag = final.max(-1)
-    paths = tag.repeat(time, 1)
-    into = transitions.t().contiguous()  # into[j] holds the scores of coming from each i to j
-    for t in range(time - 2, -1, -1):
-        back = (steps[t] + into.index_select(0, tag)).argmax(-1)
+    paths = [tag]
+    for t in range(len(best) - 2, -1, -1):
+        back = into.index_select(0, tag).add_(best[t]).argmax(-1)
         tag = back if chain.mask is None else torch.where(chain.mask[t + 1], back, tag)
-        paths[t] = tag
-    return paths, top
+        paths.append(tag)
+    return torch.stack(paths[::-1]), top
 
 
 def _k_best_paths(chain: Chain, k: int) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
 """Sums over all paths of a chain: in exponential space where that is safe, else in logarithms.
 
 Exponential space is a matrix product a step, and fast. It is right only while no number that
-matters leaves the range of the dtype, and :func:`rescaling_interval` certifies that beforehand.
+matters leaves the range of the dtype, and :func:`certified_scaling` certifies that beforehand.
 Logarithmic space is always right and differentiable any number of times.
 """
 
@@ -19,11 +19,11 @@ def log_partition_of(chain: Chain) -> Tensor:
     """Compute log Z, ``batch``, by the fastest recursion that is certified for this chain."""
     wider = () if chain.nodes.device.type == "mps" else (torch.float64,)  # MPS has no float64
     for dtype in (chain.nodes.dtype, *wider):
-        interval = rescaling_interval(chain, dtype)
-        if interval:
+        scaling = certified_scaling(chain, dtype)
+        if scaling:
             nodes, transitions = chain.nodes.to(dtype), chain.transitions.to(dtype)
             value: Tensor = _LogPartition.apply(  # type: ignore[no-untyped-call]
-                nodes, transitions, chain.mask, chain.last, interval, chain.requires_grad()
+                nodes, transitions, chain.mask, chain.last, scaling, chain.requires_grad()
             )
             return value.to(chain.nodes.dtype)
     return log_partition_in_logs(chain.nodes, [chain.transitions], chain.mask)
@@ -106,33 +106,39 @@ def log_partition_in_logs(nodes: Tensor, edges: Sequence[Tensor], mask: Tensor |
 # ------------------------------------------------------------------------------ exponential space
 
 
-def rescaling_interval(chain: Chain, dtype: torch.dtype) -> int:
-    """Return how many steps exponential space may run in ``dtype`` unscaled; 0 if not certified.
+class Scaling(NamedTuple):
+    """How exponential space keeps within the range of a dtype."""
 
-    Let P = exp(transitions − their maximum) and ρ their range. Where P has no zero, all entries
-    of αP lie within a factor e^ρ of each other, *whatever* the emissions: what underflows is
-    negligible for good. Where some transitions are forbidden, but m steps lead from every tag to
-    every tag, the factor is at most e^D with D = m (ρ + ε + log K), ε the range of the emissions.
-    In one step the largest entry shrinks by no more than e^s, s = ρ or ρ + ε, and grows by no more
-    than K. So products of a forward and a backward message stay exact to rounding for r steps
-    without scaling if 2 D + 2 r max(s, log K) ≤ log(eps / tiny).
+    interval: int  # steps between two scalings
+    centre: float  # subtracted from the transitions, so that messages grow as much as they shrink
+
+
+def certified_scaling(chain: Chain, dtype: torch.dtype) -> Scaling | None:
+    """Return a scaling with which exponential space is exact to rounding in ``dtype``, if any.
+
+    Let P = exp(transitions) and ρ their range. Where P has no zero, all entries of αP lie within a
+    factor e^ρ of each other, *whatever* the emissions: what underflows is negligible for good.
+    Where some transitions are forbidden, but m steps lead from every tag to every tag, the factor
+    is at most e^D with D = m (ρ + ε + log K), ε the range of the emissions. Against the largest
+    transition and emission, the largest entry shrinks by no more than e^s in one step, s = ρ or
+    ρ + ε, and grows by no more than K. So products of a forward and a backward message, both r
+    steps after a scaling, stay in range if 2 D + r (s + log K) ≤ log(eps / tiny).
     """
     num_tags = len(chain.transitions)
     low, high = (float(bound) for bound in chain.transitions.detach().aminmax())
     if not math.isfinite(high):  # NaN, +inf, or nothing allowed
-        return 0
+        return None
     spread = shrinkage = high - low
     if low == -math.inf:
         steps = _steps_to_connect(chain.transitions.detach() > -math.inf)
-        emission_range = _emission_range(chain)
-        if not steps or not math.isfinite(emission_range):
-            return 0
-        shrinkage = _finite_range(chain.transitions) + emission_range
-        spread = steps * (shrinkage + math.log(num_tags))
+        shrinkage = _finite_range(chain.transitions) + _emission_range(chain)
+        spread = steps * (shrinkage + math.log(num_tags)) if steps else math.inf
     limits = torch.finfo(dtype)
-    budget = math.log(limits.eps / limits.tiny) / 2 - spread
-    per_step = max(shrinkage, math.log(num_tags), 0.5)
-    return max(0, int(budget / per_step)) if math.isfinite(per_step) else 0
+    budget = math.log(limits.eps / limits.tiny) - 2 * spread
+    per_step = max(shrinkage + math.log(num_tags), 1.0)
+    if not budget >= per_step:  # NaN included
+        return None
+    return Scaling(int(budget / per_step), high - (shrinkage - math.log(num_tags)) / 2)
 
 
 def _steps_to_connect(allowed: Tensor, most: int = 4) -> int:
@@ -159,42 +165,38 @@ def _finite_range(scores: Tensor) -> float:
 
 
 class _Messages(NamedTuple):
-    """What the recursion in exponential space leaves; index 0 is forward, 1 backward."""
+    """What the recursion in exponential space leaves; direction 0 is forward, 1 backward."""
 
-    incoming: Tensor  # directions time batch tags: before the step's own emission
-    outgoing: Tensor  # directions time batch tags: with it, scaled
+    incoming: Tensor  # time directions batch tags: before the step's own emission
+    outgoing: Tensor  # time directions batch tags: with it, scaled
     log_scale: Tensor  # batch: logarithm of all that was divided away
 
 
 def _exp_messages(
-    nodes: Tensor, P: Tensor, last: Tensor, interval: int, backward_index: Tensor | None
+    nodes: Tensor, P: Tensor, last: Tensor, interval: int, mirror: Tensor | None
 ) -> _Messages:
-    """Run α forward and, given where to read backward, β at the same time: one product a step."""
+    """Run α forward and, given the mirrored tokens, β at the same time: one product a step."""
     time, _, num_tags = nodes.shape
-    tiny = torch.finfo(nodes.dtype).tiny
-    peak = nodes.amax(-1, keepdim=True).clamp_min_(torch.finfo(nodes.dtype).min)
-    weights = (nodes - peak).exp_()[None]
-    steps = P[None]
-    if backward_index is not None:
-        reverse = weights.reshape(-1, num_tags).index_select(0, backward_index)
-        weights = torch.cat([weights, reverse.view_as(weights)])
+    limits = torch.finfo(nodes.dtype)
+    peak = nodes.amax(-1, keepdim=True).clamp_min_(limits.min)
+    weights = (nodes - peak).exp_()
+    if mirror is None:
+        outgoing, steps = weights[:, None], P[None]
+    else:
+        mirrored = weights.view(-1, num_tags).index_select(0, mirror)
+        outgoing = torch.stack([weights, mirrored.view_as(weights)], 1)
         steps = torch.stack([P, P.t()])
-    incoming, outgoing = torch.ones_like(weights), torch.empty_like(weights)
-    logs = peak.squeeze(-1)  # per step: what was divided away
-    before = outgoing[:, 0].copy_(weights[:, 0])
-    slices = zip(incoming.unbind(1), outgoing.unbind(1), weights.unbind(1), strict=True)
-    for t, (into, out, weight) in enumerate(slices):
-        if t == 0:
-            continue
-        torch.mul(torch.bmm(before, steps, out=into), weight, out=out)
+    incoming = torch.ones_like(outgoing)
+    scales = torch.ones_like(outgoing[..., :1])
+    before, *rest = outgoing.unbind(0)  # the emissions' weights, turned into messages in place
+    for t, (into, out) in enumerate(zip(incoming.unbind(0)[1:], rest, strict=True), start=1):
+        out.mul_(torch.bmm(before, steps, out=into))
         if t % interval == 0:
-            scale = out.amax(-1, keepdim=True).clamp_min_(tiny)
-            out.div_(scale)
-            logs[t] += scale[0, :, 0].log_()
+            out.div_(torch.amax(out, -1, keepdim=True, out=scales[t]).clamp_min_(limits.tiny))
         before = out
+    logs = scales[:, 0].log_().add_(peak).squeeze(-1)
     times = torch.arange(time, device=nodes.device)[:, None]
-    log_scale = torch.where(times <= last, logs, 0.0).sum(0)
-    return _Messages(incoming, outgoing, log_scale)
+    return _Messages(incoming, outgoing, torch.where(times <= last, logs, 0.0).sum(0))
 
 
 class _LogPartition(torch.autograd.Function):
@@ -207,26 +209,27 @@ class _LogPartition(torch.autograd.Function):
         transitions: Tensor,
         mask: Tensor | None,
         last: Tensor,
-        interval: int,
+        scaling: Scaling,
         with_gradient: bool,
     ) -> Tensor:
         time, batch, _ = nodes.shape
-        top = transitions.max()
-        P = (transitions - top).exp_()
+        P = (transitions - scaling.centre).exp_()
         columns = torch.arange(batch, device=nodes.device)
-        backward_index = None
-        if with_gradient:  # token n − 1 − t of each sequence; the padding reads token 0
+        mirror = None
+        if with_gradient:  # row of token n − 1 − t of each sequence; the padding reads token 0
             times = torch.arange(time, device=nodes.device)[:, None]
-            backward_index = ((last - times).clamp_min_(0) * batch + columns).view(-1)
+            mirrored_times = (last - times).clamp_min_(0)
+            mirror = (mirrored_times * batch + columns).view(-1)
         with torch.autocast(nodes.device.type, enabled=False):
-            messages = _exp_messages(nodes, P, last, interval, backward_index)
-        final = messages.outgoing[0, last, columns]
-        if backward_index is not None:
-            marginals, weights = _posterior(messages, backward_index, mask)
-            before = messages.outgoing[0, :-1]
+            messages = _exp_messages(nodes, P, last, scaling.interval, mirror)
+        final = messages.outgoing[last, 0, columns].sum(-1).log_()
+        if mirror is not None:
+            back = ((2 * mirrored_times + 1) * batch + columns).view(-1)
+            marginals, weights = _posterior(messages, back, mask)
+            before = messages.outgoing[:-1, 0]
             ctx.save_for_backward(nodes, transitions, marginals, before, weights, P)
             ctx.mask = mask
-        return final.sum(-1).log_() + messages.log_scale + last * top
+        return final + messages.log_scale + last.to(nodes.dtype) * scaling.centre
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -252,12 +255,10 @@ class _LogPartition(torch.autograd.Function):
         return grad_nodes, grad_transitions, *nothing
 
 
-def _posterior(
-    messages: _Messages, backward_index: Tensor, mask: Tensor | None
-) -> tuple[Tensor, Tensor]:
+def _posterior(messages: _Messages, back: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
     """Return the marginals and the backward messages scaled to sum to one against the forward."""
-    forward, backward = messages.incoming[0], messages.outgoing[1]
-    backward = backward.reshape(-1, backward.shape[-1]).index_select(0, backward_index)
+    forward = messages.incoming[:, 0]
+    backward = messages.outgoing.view(-1, forward.shape[-1]).index_select(0, back)
     backward = backward.view_as(forward)
     if mask is not None:
         backward.mul_(mask[..., None])

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from lib.sequences import crf
+from lib.sequences._crf_recursions import Scaling
 
 TOLERANCE = {"rtol": 1e-9, "atol": 1e-9}
 
@@ -129,7 +130,7 @@ DIFFERENTIABLE = {
 @pytest.mark.parametrize("logs", [False, True], ids=["certified", "logs"])
 def test_gradcheck_once_and_twice(make_problem, monkeypatch, name, logs):
     if logs:
-        monkeypatch.setattr("lib.sequences._crf_recursions.rescaling_interval", lambda *_: 0)
+        monkeypatch.setattr("lib.sequences._crf_recursions.certified_scaling", lambda *_: None)
     problem = make_problem().requiring_grad()
     # Finite differences see NaN padding as a broken function, and its gradient is tested elsewhere.
     emissions = problem.emissions.detach().nan_to_num(0.0).requires_grad_()
@@ -148,10 +149,11 @@ def test_the_three_ranges_agree(make_problem, monkeypatch):
     exact = problem.to(torch.float64)
     reference = gradients(exact(crf.log_partition), problem.inputs)
     found = []
-    for intervals in ([3], [0, 7], [0, 0]):  # float32 certified; only float64; neither
-        left = iter(intervals)
+    for narrow, wide in ((Scaling(3, 1.0), None), (None, Scaling(7, -1.0)), (None, None)):
+        certified = {torch.float32: narrow, torch.float64: wide}
         monkeypatch.setattr(
-            "lib.sequences._crf_recursions.rescaling_interval", lambda *_, left=left: next(left)
+            "lib.sequences._crf_recursions.certified_scaling",
+            lambda _, dtype, certified=certified: certified[dtype],
         )
         found.append(gradients(problem(crf.log_partition), problem.inputs))
     for each in found:
@@ -176,7 +178,7 @@ def test_float32_gradients_at_length_1024_are_those_of_float64(make_problem):
 
 
 def test_logarithms_stay_accurate_at_length_1024(make_problem, monkeypatch):
-    monkeypatch.setattr("lib.sequences._crf_recursions.rescaling_interval", lambda *_: 0)
+    monkeypatch.setattr("lib.sequences._crf_recursions.certified_scaling", lambda *_: None)
     problem = make_problem(lengths=(1024,), num_tags=5, masked=False)
     wide, narrow = problem.requiring_grad(), problem.to(torch.float32).requiring_grad()
     reference = gradients(wide(crf.log_partition), wide.inputs)
