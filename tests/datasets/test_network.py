@@ -17,7 +17,19 @@ def test_a_closed_port_is_none(closed_port):
     assert network.offline_reason(closed_port) == "there is no network"
 
 
-def test_decided_once_a_process(server, closed_port):
+def test_asked_once_a_process(server, monkeypatch):
+    connect, tries = socket.create_connection, []
+
+    def count(address, *arguments, **options):
+        tries.append(address)
+        return connect(address, *arguments, **options)
+
+    monkeypatch.setattr(socket, "create_connection", count)
+    assert [network.offline_reason(server.url) for _ in range(3)] == [None] * 3
+    assert len(tries) == 1
+
+
+def test_the_answer_holds_until_forgotten(server, closed_port):
     assert network.offline_reason(closed_port) is not None
     assert network.offline_reason(server.url) is not None
     network.forget()
