@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -220,9 +221,15 @@ def test_an_interrupt_leaves_neither_kernels_nor_half_a_record(book) -> None:
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
     kernel = _wait_for_number(book.folder / "pid")
-    build.send_signal(signal.SIGINT)
-    assert build.wait(timeout=30) != 0
-    assert not _alive(kernel)
+    try:
+        build.send_signal(signal.SIGINT)
+        assert build.wait(timeout=30) != 0
+        assert not _alive(kernel)
+    finally:  # where the test fails, nothing may be left running either
+        build.kill()
+        build.wait()
+        with suppress(ProcessLookupError):
+            os.kill(kernel, signal.SIGKILL)
     (book.folder / "go").touch()
     outcome = book.build()
     assert outcome.green, outcome.text
