@@ -30,13 +30,12 @@ def log_partition_of(chain: Chain) -> Tensor:
 
 
 def score_of(chain: Chain, tags: Tensor) -> Tensor:
-    """Score paths ``time batch``: node scores along the path, and transitions between its tags."""
+    """Score paths ``time batch``: node scores along them, and transitions between their tags."""
     num_tags = len(chain.transitions)
     scores = chain.nodes.gather(2, tags[..., None]).squeeze(2)
     steps = (tags[:-1] * num_tags + tags[1:]).reshape(-1)
     pairs = chain.transitions.reshape(-1).index_select(0, steps).view_as(tags[1:])
     if chain.mask is not None:
-        scores = torch.where(chain.mask, scores, 0.0)
         pairs = torch.where(chain.mask[1:], pairs, 0.0)
     return scores.sum(0) + pairs.sum(0)
 

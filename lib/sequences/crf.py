@@ -171,7 +171,7 @@ class LinearChainCRF(nn.Module):
         emissions: Float[Tensor, "batch time tags"],
         mask: Bool[Tensor, "batch time"] | None = None,
     ) -> Int64[Tensor, "batch time"]:
-        """Find the best paths, padded with −100; see :func:`viterbi`."""
+        """Find the best paths, padded with −100; see :func:`~lib.sequences.crf.viterbi`."""
         emissions, scores = self._scores(emissions)
         return viterbi(emissions, mask=mask, **scores)[0]
 
@@ -182,7 +182,7 @@ class LinearChainCRF(nn.Module):
         *,
         k: int,
     ) -> tuple[Int64[Tensor, "batch k time"], Float[Tensor, "batch k"]]:
-        """Find the k best paths and their scores; see :func:`k_best`."""
+        """Find the k best paths and their scores; see :func:`~lib.sequences.crf.k_best`."""
         emissions, scores = self._scores(emissions)
         return k_best(emissions, mask=mask, k=k, **scores)
 
@@ -191,7 +191,7 @@ class LinearChainCRF(nn.Module):
         emissions: Float[Tensor, "batch time tags"],
         mask: Bool[Tensor, "batch time"] | None = None,
     ) -> Float[Tensor, "batch time tags"]:
-        """Compute the probability of each tag at each token; see :func:`marginals`."""
+        """Compute each tag's probability at each token; see :func:`~lib.sequences.crf.marginals`."""
         emissions, scores = self._scores(emissions)
         return marginals(emissions, mask=mask, **scores)
 
@@ -200,7 +200,7 @@ class LinearChainCRF(nn.Module):
         emissions: Float[Tensor, "batch time tags"],
         mask: Bool[Tensor, "batch time"] | None = None,
     ) -> Float[Tensor, " batch"]:
-        """Compute the entropy over paths, in nats; see :func:`entropy`."""
+        """Compute the entropy over paths, in nats; see :func:`~lib.sequences.crf.entropy`."""
         emissions, scores = self._scores(emissions)
         return entropy(emissions, mask=mask, **scores)
 
@@ -212,7 +212,7 @@ class LinearChainCRF(nn.Module):
         num_samples: int = 1,
         generator: torch.Generator | None = None,
     ) -> Int64[Tensor, "batch samples time"]:
-        """Draw paths; see :func:`sample`."""
+        """Draw paths; see :func:`~lib.sequences.crf.sample`."""
         emissions, scores = self._scores(emissions)
         return sample(emissions, mask=mask, num_samples=num_samples, generator=generator, **scores)
 
