@@ -191,7 +191,7 @@ class LinearChainCRF(nn.Module):
         emissions: Float[Tensor, "batch time tags"],
         mask: Bool[Tensor, "batch time"] | None = None,
     ) -> Float[Tensor, "batch time tags"]:
-        """Compute each tag's probability at each token; see :func:`~lib.sequences.crf.marginals`."""
+        """Compute P(tag) at each token; see :func:`~lib.sequences.crf.marginals`."""
         emissions, scores = self._scores(emissions)
         return marginals(emissions, mask=mask, **scores)
 
