@@ -41,6 +41,19 @@ class TestTags:
         assert "".join(words) == characters
         assert all(words)
 
+    @pytest.mark.parametrize(
+        ("tags", "words"),
+        [
+            ("MM", ["ab"]),
+            ("SM", ["a", "b"]),
+            ("EE", ["a", "b"]),
+            ("BB", ["a", "b"]),
+            ("BS", ["a", "b"]),
+        ],
+    )
+    def test_illegal_tags_are_read_by_the_stated_rule(self, tags, words):
+        assert split_words("ab", [TAGS.index(tag) for tag in tags]) == words
+
     @pytest.mark.parametrize("tags", [[0], [0, 4], [0, -1], [0, PADDING_TAG], [0, 1, 2]])
     def test_wrong_tags_are_refused(self, tags):
         with pytest.raises(ValueError, match="expected 2 tags from 0 to 3"):
