@@ -57,7 +57,8 @@ def agreement(
     function: Callable[..., Any],
     cases: Iterable[tuple[Mapping[str, Any], Any]],
     *,
-    tolerance: float,
+    tolerance: float | int,
+    side: str = "right",
     select: Callable[[Any], Any] = lambda output: output,
     name: str | None = None,
 ) -> Agreement:
@@ -68,6 +69,8 @@ def agreement(
         function: What implements it.
         cases: Pairs (inputs of the oracle by name, inputs of the function: a tuple or a mapping).
         tolerance: The largest absolute error allowed, relative to 1 + |expected|.
+        side: ``right`` for what was derived, ``left`` for what it was derived from (often the
+            definition, such as a sum over all paths).
         select: Which part of the function's output is compared.
         name: The function's public dotted name, when it is not its module and name.
 
@@ -79,7 +82,7 @@ def agreement(
         ValueError: Without cases.
     """
     name = name or f"{function.__module__}.{function.__qualname__}"
-    oracle, worst, count = result.numpy(), 0.0, 0
+    oracle, worst, count = result.numpy(side), 0.0, 0
     for number, (inputs, arguments) in enumerate(cases, 1):
         expected = np.asarray(oracle(**inputs))
         by_name = isinstance(arguments, Mapping)

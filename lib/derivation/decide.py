@@ -4,6 +4,7 @@ A decider is a function of the two written-out sides (`DECIDERS`) or of the two 
 (`GENERAL`) with the words that name its means; adding one is adding a line to a list.
 """
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -135,10 +136,10 @@ def decide_written_out(claim: Claim, instance: Instance) -> str | None:
     if claim.relation != "==":
         holds = _inequality(claim.relation, left, right)
         return "the sign of the difference shows in its form" if holds else None
-    for means, decider in DECIDERS:
+    for words, decider in DECIDERS:
         try:
             if decider(left, right):
-                return means
+                return words
         except FAILURES:
             continue
     return None
@@ -154,22 +155,21 @@ def decide(claim: Claim, found: Ingredients, sizes: Sizes | None, *, evidence: b
     if refuted.counterexample is not None:
         return refuted
     tried = [refuted.means]
-    for means, general in GENERAL:
-        holds = _attempt(lambda general=general: general(claim), means, tried)  # type: ignore[misc]
-        if holds:
-            return Verdict(PROVED, means, points=refuted.points)
+    for words, general in GENERAL:
+        if _attempt(functools.partial(general, claim), words, tried):
+            return Verdict(PROVED, words, points=refuted.points)
     if sizes is not None or not found.sizes:
-        means = _attempt(lambda: _every_instance(claim, found, trial), "writing out", tried)
-        if means:
+        written = _attempt(lambda: _every_instance(claim, found, trial), "writing out", tried)
+        if written:
             standing = SIZES if found.sizes else PROVED
-            return Verdict(standing, means, points=refuted.points)
+            return Verdict(standing, written, points=refuted.points)
     else:
         tried.append("not written out: no sizes are given")
     if evidence:
         more = _refute(claim, found, trial, EVIDENCE_POINTS)
         if more.counterexample is not None or more.points:
-            standing = None if more.counterexample else EVIDENCE
-            return Verdict(standing, more.means, tuple(tried), more.counterexample, more.points)
+            shown = None if more.counterexample else EVIDENCE
+            return Verdict(shown, more.means, tuple(tried), more.counterexample, more.points)
     return Verdict(None, "", tuple(tried))
 
 
@@ -215,9 +215,9 @@ def _refute(claim: Claim, found: Ingredients, sizes: Sizes, points: int) -> Verd
     if not chosen:
         return Verdict(None, "no case to try: an index range is empty for every size")
     if claim.when is not None:
-        return _refute_limit(claim, chosen[: points // 4])
+        return _refute_limit(claim, claim.when, chosen[: points // 4])
     chosen = _spread(chosen, points)
-    per_instance = max(2, points // len(chosen))
+    per_instance = max(1, points // len(chosen))
     try:
         result = within(
             SECONDS,
@@ -231,9 +231,9 @@ def _refute(claim: Claim, found: Ingredients, sizes: Sizes, points: int) -> Verd
     return Verdict(None, words, counterexample=result.counterexample, points=result.points)
 
 
-def _refute_limit(claim: Claim, chosen: list[Instance]) -> Verdict:
+def _refute_limit(claim: Claim, when: tuple[Any, Any, str], chosen: list[Instance]) -> Verdict:
     for instance in chosen:
-        departure = within(SECONDS, lambda i=instance: departs(claim.sides, i, claim.when))  # type: ignore[misc]
+        departure = within(SECONDS, functools.partial(departs, claim.sides, instance, when))
         if departure is not None:
             return Verdict(None, "values near the limit point", (), Counterexample(*departure))
     return Verdict(None, "values near the limit point", points=len(chosen))

@@ -235,9 +235,29 @@ def equal(left: Expr, right: Expr) -> bool:
     """
     if left == right:
         return True
-    flat = Flattener().flatten(left, right)
+    flat = Flattener().flatten(*without_roots(left, right))
     numerator, _ = quotient(flat[0] - flat[1])
     return not numerator
+
+
+def without_roots(*expressions: Expr) -> list[Expr]:
+    """Positive symbols under roots written as powers of new ones, so that roots are polynomials."""
+    least: dict[Expr, int] = {}
+    for expr in expressions:
+        for power in expr.atoms(sympy.Pow):
+            base, exponent = power.args
+            if base.is_Symbol and base.is_positive and exponent.is_Rational:
+                least[base] = int(sympy.ilcm(least.get(base, 1), exponent.q))
+    changes = {s: Dummy(positive=True) ** k for s, k in least.items() if k > 1}
+    return [expr.xreplace(changes) for expr in expressions]
+
+
+def reduced(expr: Expr) -> Expr:
+    """The expression as one quotient, logarithms of products taken apart."""
+    flattener = Flattener()
+    (flat,) = flattener.flatten(expr)
+    numerator, denominator = quotient(flat)
+    return flattener.meant(sympy.expand(numerator.as_expr() / denominator.as_expr()))
 
 
 def equal_logarithms(left: Expr, right: Expr) -> bool:

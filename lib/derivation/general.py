@@ -59,7 +59,7 @@ def _path(expr: Path, scope: Scope) -> Any:
 
 
 def _sum(expr: Any, scope: Scope) -> Any:
-    limits = []
+    limits: list[Any] = []
     for variable, low, high in reversed(expr.args[1:]):
         low, high = expand_names(low, scope), expand_names(high, scope)
         fresh = Index(f"bound{next(_fresh)}", low, high)

@@ -8,7 +8,7 @@ from sympy import Dummy, Expr, Max, S
 from sympy.polys.rings import PolyElement
 
 from .errors import Undefined, Unsupported
-from .exact import Flattener, quotient
+from .exact import Flattener, quotient, without_roots
 from .signs import is_nonnegative, is_positive
 
 
@@ -30,7 +30,7 @@ def _by_form(expr: Expr, strict: bool) -> bool:
         return True
     try:
         flattener = Flattener()
-        (flat,) = flattener.flatten(expr)
+        (flat,) = flattener.flatten(*without_roots(expr))
         numerator, denominator = quotient(flat)
         return _quotient_sign(numerator, denominator, flattener, strict)
     except (Unsupported, Undefined):
@@ -117,14 +117,16 @@ def _logs_positive(polynomial: PolyElement, flattener: Flattener, strict: bool) 
 
 
 def _decaying(polynomial: PolyElement, flattener: Flattener, strict: bool) -> bool:
-    """Replace exp(-d), d at least zero, by 1/(1 + r), r at least zero, and look at the terms."""
+    """Write exp(d), d at least zero, as 1 + r, r at least zero, and look at the terms."""
     changes: dict[Any, Any] = {}
     for symbol in polynomial.as_expr().free_symbols:
         meaning = flattener.meaning.get(symbol)
-        if isinstance(meaning, sympy.exp) and is_nonnegative(-meaning.args[0]):
-            changes[symbol] = 1 / (1 + Dummy(nonnegative=True))
-        elif isinstance(meaning, sympy.exp) and is_nonnegative(meaning.args[0]):
-            changes[symbol] = 1 + Dummy(nonnegative=True)
+        if not isinstance(meaning, sympy.exp):
+            continue
+        for sign in (1, -1):
+            if is_nonnegative(sign * meaning.args[0]):
+                known = "positive" if is_positive(sign * meaning.args[0]) else "nonnegative"
+                changes[symbol] = (1 + Dummy(**{known: True})) ** sign
     if not changes:
         return False
     numerator, denominator = quotient(polynomial.as_expr().xreplace(changes))

@@ -11,6 +11,7 @@ from .backends import Numeric
 from .domain import sampler
 from .errors import Undefined
 from .evaluate import Evaluator, Scope
+from .exact import reduced
 from .inequalities import vanishing_cases
 
 
@@ -19,7 +20,7 @@ def limit_is(left: Expr, right: Expr, when: tuple[Any, Any, str]) -> bool:
     variable, point, direction = when
     for case in vanishing_cases(left - right):
         for plain in _split_gaps(case):
-            found = sympy.limit(plain, variable, point, direction)
+            found = sympy.limit(reduced(plain), variable, point, direction)
             if found.has(sympy.Limit) or sympy.simplify(found) != 0:
                 return False
     return True

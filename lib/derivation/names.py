@@ -14,7 +14,7 @@ from .symbols import Index, Path
 _counter = itertools.count()
 
 
-class Head(Symbol):
+class Head(Symbol):  # type: ignore[misc]
     """The name of an abbreviation or recursion; carries its definition."""
 
     named: "Abbreviation | Recursion"

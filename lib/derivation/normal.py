@@ -212,7 +212,7 @@ _counter = itertools.count()
 def _fresh_copy(atom: SumAtom) -> tuple[Expr, list[tuple[Any, ...]]]:
     product, *limits = atom.args
     changes: dict[Any, Any] = {}
-    fresh = []
+    fresh: list[tuple[Any, ...]] = []
     for limit in limits:
         variable = limit[0]
         if isinstance(variable, Path):

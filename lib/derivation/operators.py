@@ -9,7 +9,7 @@ from sympy.printing.precedence import PRECEDENCE
 from .symbols import Index, Path
 
 
-class Node(Expr):
+class Node(Expr):  # type: ignore[misc]
     """A node of the page's expression tree, real and commutative, never evaluated by SymPy."""
 
     is_commutative = True

@@ -251,7 +251,7 @@ class _Arrays(Backend):
         if by in scope.bindings:
             raise Unsupported(f"a numerical derivative by the parameter {by}")
         if self.module.kind == "torch":
-            return self._forward_mode(evaluator, body, by, int(order), scope)
+            return self._by_autograd(evaluator, body, by, int(order), scope)
         if int(order) != 1 or body.has(Partial):
             raise Unsupported("NumPy oracles take first derivatives only: use .torch()")
         moved = self._moved(by, evaluator, scope, 1j * _COMPLEX_STEP)
@@ -271,24 +271,27 @@ class _Arrays(Backend):
         direction[(..., *(evaluator.integer(k, scope) - 1 for k in by.indices))] = 1
         return name, direction
 
-    def _forward_mode(
+    def _by_autograd(
         self, evaluator: Evaluator, body: Any, by: Any, order: int, scope: Scope
     ) -> Any:
+        """Derivative along a step that every batch item has for itself."""
         torch = self.module.xp
         name, direction = self._direction(by, evaluator, scope)
-
-        def along(step: Any) -> Any:
-            moved = {**self.given, name: self.given[name] + step * direction}
+        shape = torch.as_tensor(evaluator.value(body, scope)).shape
+        with torch.enable_grad():
+            step = torch.zeros(shape, dtype=direction.dtype, device=direction.device)
+            step.requires_grad_()
+            own_dims = 0 if isinstance(by, Symbol) else len(by.indices)
+            change = step[(..., *(None for _ in range(own_dims)))] * direction
+            moved = {**self.given, name: self.given[name] + change}
             inner = Evaluator(_Arrays(moved, self.module, self.arrays), evaluator.sizes)
-            return torch.as_tensor(inner.value(body, scope))
-
-        def differentiated(function: Any) -> Any:
-            one = torch.ones((), dtype=direction.dtype, device=direction.device)
-            return lambda step: torch.func.jvp(function, (step,), (one,))[1]
-
-        for _ in range(order):
-            along = differentiated(along)
-        return along(torch.zeros((), dtype=direction.dtype, device=direction.device))
+            result = torch.as_tensor(inner.value(body, scope))
+            for _ in range(order):
+                if not result.requires_grad:
+                    return torch.zeros_like(step)
+                # Batch items do not influence each other, so the sum's gradient is each one's own.
+                (result,) = torch.autograd.grad(result.sum(), step, create_graph=True)
+        return result
 
     def compare(self, relation: Any, left: Any, right: Any) -> bool:
         raise Unsupported(f"{relation} depends on values, not only on indices")

@@ -217,7 +217,7 @@ def show(shown: Any) -> None:
     if get_ipython() is None:
         print(shown)
     else:
-        display(shown)
+        display(shown)  # type: ignore[no-untyped-call]
 
 
 def coarse(seconds: float) -> str:

@@ -7,7 +7,7 @@ import sympy
 from sympy import IndexedBase, Symbol
 
 
-class Index(Symbol):
+class Index(Symbol):  # type: ignore[misc]
     """An index symbol that knows its range `lower..upper` (inclusive)."""
 
     lower: sympy.Expr
@@ -27,7 +27,7 @@ class Index(Symbol):
         return (*super()._hashable_content(), self.lower, self.upper)
 
 
-class Path(IndexedBase):
+class Path(IndexedBase):  # type: ignore[misc]
     """A sequence of tags y_1..y_T, each in 1..K; `y[t]` may stand as an index of an array."""
 
     def __new__(cls, label: Any, shape: Any, num_tags: Any) -> "Path":

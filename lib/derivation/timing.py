@@ -20,7 +20,7 @@ def _interrupt(thread: int, error: type[BaseException] | None) -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), target)
 
 
-def within(seconds: float, work: Callable[[], Any]) -> Any:
+def within(seconds: float | int, work: Callable[[], Any]) -> Any:
     """The result of `work()`, stopped when it takes longer than `seconds`.
 
     A timer raises an exception in the working thread between two bytecodes, so this serves the
