@@ -80,6 +80,9 @@ def toc_files(root: Path) -> set[str]:
     def walk(node):
         if isinstance(node, dict):
             yield from (node[key] for key in ("root", "file") if key in node)
+            if "glob" in node:
+                found = root.glob(node["glob"] + ".md")
+                yield from (page.relative_to(root).with_suffix("").as_posix() for page in found)
             node = list(node.values())
         if isinstance(node, list):
             for child in node:

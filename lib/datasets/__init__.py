@@ -14,14 +14,16 @@ from lib.datasets.errors import (
     WrongHashError,
 )
 from lib.datasets.loading import Dataset, Source, fingerprint, load
-from lib.datasets.registry import row, rows
+from lib.datasets.registry import File, Row, row, rows
 
 __all__ = [
     "Dataset",
     "DatasetError",
     "DownloadError",
+    "File",
     "OfflineError",
     "RegistryError",
+    "Row",
     "Source",
     "UnknownDatasetError",
     "WrongHashError",

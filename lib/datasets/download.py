@@ -8,9 +8,11 @@ may fetch the same file at once; the later one replaces the file by an identical
 import os
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 
 from tqdm import tqdm
 
@@ -23,6 +25,14 @@ ATTEMPTS = 3  # for what may pass by itself: a cut connection, a server error
 PAUSE = 0.5  # seconds before the second attempt; doubled before each further one
 ABANDONED = 3600.0  # a partial file not written to for so long has lost its process
 CHUNK = 1 << 16  # bytes
+
+
+def quiet_pooch() -> ModuleType:
+    """Import pooch, which imports tqdm's widget bar, which complains on a page without widgets."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        import pooch
+    return pooch
 
 
 class Bar:
@@ -115,7 +125,7 @@ def download(file: File, folder: Path, bar: Bar) -> Path:
 
 def check_content(path: Path, file: File) -> None:
     """Raise WrongHashError unless the content is the pinned one."""
-    import pooch
+    pooch = quiet_pooch()
 
     size = path.stat().st_size
     if size != file.size:
@@ -148,7 +158,7 @@ def _transfer(file: File, partial: Path, bar: Bar) -> None:
 
 def _attempt(file: File, partial: Path, bar: Bar) -> None:
     """One attempt, by pooch's downloader."""
-    import pooch
+    pooch = quiet_pooch()
 
     fetch = pooch.HTTPDownloader(
         progressbar=bar,

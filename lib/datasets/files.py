@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lib.datasets import network
-from lib.datasets.download import Bar, check_content, download, progress_bar
+from lib.datasets.download import (
+    Bar,
+    check_content,
+    download,
+    progress_bar,
+    quiet_pooch,
+)
 from lib.datasets.errors import OfflineError, WrongHashError
 from lib.datasets.registry import File
 
@@ -83,7 +89,7 @@ def cache_folder() -> Path:
     It has a mirror's layout: copied to a machine without a network, it serves as
     ``LIB_DATA_MIRROR`` there.
     """
-    import pooch
+    pooch = quiet_pooch()
 
     named = os.environ.get("LIB_DATA_CACHE")
     return Path(named).expanduser() if named else Path(pooch.os_cache("derive-implement-train"))

@@ -56,7 +56,6 @@ class Row:
     homepage: str
     licence: str
     citation: str
-    bibtex: str
     loader: str
     unit: str
     note: str = ""

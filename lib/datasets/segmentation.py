@@ -83,41 +83,6 @@ def bmes(words: Sequence[str]) -> str:
     return "".join("S" if len(w) == 1 else "B" + "M" * (len(w) - 2) + "E" for w in words)
 
 
-def split_words(characters: str, tags: Sequence[int]) -> list[str]:
-    """The words that a sequence of tags cuts the characters into; undoes :func:`bmes`.
-
-    Any sequence is read, legal or not: a word begins at each ``B`` and ``S`` and after each ``E``
-    and ``S``. That is what a model without constraints is scored by.
-
-    Args:
-        characters: a sentence without spaces.
-        tags: for each character an index into ``TAGS``.
-
-    Raises:
-        ValueError: lengths differ, or a tag is not 0 to 3.
-
-    >>> split_words("thecat", [0, 1, 2, 0, 1, 2])
-    ['the', 'cat']
-    >>> split_words("cat", [1, 1, 0])  # illegal: begins inside a word, ends at a beginning
-    ['ca', 't']
-    """
-    names = [TAGS[tag] if 0 <= tag < len(TAGS) else "" for tag in tags]
-    if len(characters) != len(names) or not all(names):
-        raise ValueError(
-            f"expected {len(characters)} tags from 0 to {len(TAGS) - 1}, one for each character, "
-            f"got {list(tags)!r}"
-        )
-    words: list[str] = []
-    previous = "E"
-    for character, name in zip(characters, names, strict=True):
-        if name in "BS" or previous in "ES":
-            words.append(character)
-        else:
-            words[-1] += character
-        previous = name
-    return words
-
-
 @dataclass(frozen=True)
 class Vocabulary:
     """The characters a model knows: index 0 is padding, 1 any unknown character.

@@ -24,13 +24,13 @@ class TestEachRow:
                 r"https://raw\.githubusercontent\.com/[^/]+/[^/]+/[0-9a-f]{40}/", file.url
             )
 
-    def test_licence_and_citation_are_stated(self, name):
+    def test_licence_and_citation_are_stated(self, name, root):
         each = row(name)
         assert each.licence
         if each.files:
             assert each.embedded
         if each.citation:
-            assert f"{{{each.citation}," in each.bibtex
+            assert f"{{{each.citation}," in (root / "book/references.bib").read_text()
 
     def test_no_two_files_share_a_path(self, name):
         paths = [file.path for file in row(name).files]
@@ -80,7 +80,6 @@ about = "a"
 homepage = ""
 licence = "l"
 citation = ""
-bibtex = ""
 loader = "text.masc"
 unit = "u"
 """

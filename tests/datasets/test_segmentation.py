@@ -12,8 +12,8 @@ from lib.datasets.segmentation import (
     bmes,
     encode,
     segmentation_corpus,
-    split_words,
 )
+from lib.sequences.tags import tags_to_words
 
 sentences = st.lists(st.text("abcde", min_size=1, max_size=5), min_size=1, max_size=8)
 
@@ -30,34 +30,8 @@ class TestTags:
             bmes(["a", ""])
 
     @given(sentences)
-    def test_splitting_undoes_tagging(self, words):
-        tags = [TAGS.index(tag) for tag in bmes(words)]
-        assert split_words("".join(words), tags) == words
-
-    @given(st.lists(st.integers(0, 3), max_size=12))
-    def test_any_tags_give_words_that_spell_the_sentence(self, tags):
-        characters = "abcdefghijkl"[: len(tags)]
-        words = split_words(characters, tags)
-        assert "".join(words) == characters
-        assert all(words)
-
-    @pytest.mark.parametrize(
-        ("tags", "words"),
-        [
-            ("MM", ["ab"]),
-            ("SM", ["a", "b"]),
-            ("EE", ["a", "b"]),
-            ("BB", ["a", "b"]),
-            ("BS", ["a", "b"]),
-        ],
-    )
-    def test_illegal_tags_are_read_by_the_stated_rule(self, tags, words):
-        assert split_words("ab", [TAGS.index(tag) for tag in tags]) == words
-
-    @pytest.mark.parametrize("tags", [[0], [0, 4], [0, -1], [0, PADDING_TAG], [0, 1, 2]])
-    def test_wrong_tags_are_refused(self, tags):
-        with pytest.raises(ValueError, match="expected 2 tags from 0 to 3"):
-            split_words("ab", tags)
+    def test_the_tag_scheme_reads_them_back(self, words):
+        assert tags_to_words("".join(words), list(bmes(words))) == words
 
 
 class TestVocabulary:
@@ -88,7 +62,8 @@ class TestEncode:
         assert (ids.dtype, tags.dtype, mask.dtype) == (torch.int64, torch.int64, torch.bool)
         for row, words in enumerate(corpus):
             spelled = "".join(vocabulary.characters[i - 2] for i in ids[row][mask[row]])
-            assert split_words(spelled, tags[row][mask[row]].tolist()) == words
+            names = [TAGS[tag] for tag in tags[row][mask[row]]]
+            assert tags_to_words(spelled, names) == words
 
     def test_padding(self):
         ids, tags, mask = encode([["a"], ["aa", "a"]], Vocabulary("a"))
