@@ -73,7 +73,7 @@ def table(rows: Sequence[Sequence[object]], columns: Sequence[str], *, caption: 
                 f"expected {len(columns)} cells for {list(columns)}, got {len(row)}: {list(row)}"
             )
     cells = [[_cell(value) for value in row] for row in rows]
-    right = [all(isinstance(row[c], (int, float)) for row in rows) for c in range(len(columns))]
+    right = [all(_NUMBER.fullmatch(row[c]) for row in cells) for c in range(len(columns))]
     lines = [
         "| " + " | ".join(columns) + " |",
         "|" + "|".join("--:" if r else ":--" for r in right) + "|",
@@ -98,6 +98,10 @@ def table(rows: Sequence[Sequence[object]], columns: Sequence[str], *, caption: 
     )
 
 
+#: A number as it is printed: with sign, unit, spread or factor; or an ellipsis in its place.
+_NUMBER = re.compile(r"[-+±−]?[\d.,]+(e[-+]?\d+)?( ?[%×]| [±(].*)?|…|–")
+
+
 def _cell(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
@@ -105,7 +109,8 @@ def _cell(value: object) -> str:
 def source(*functions: Callable[..., Any]) -> None:
     """Show the source of functions of the library: what the page shows is what runs.
 
-    Of a docstring only the summary line is kept; the whole stands in the API reference.
+    The file is named on top. Of a docstring only the summary line is kept; the whole stands in the
+    API reference.
 
     Args:
         functions: functions, methods or classes written in Python.
@@ -115,7 +120,11 @@ def source(*functions: Callable[..., Any]) -> None:
 
 
 def _summarised(function: Callable[..., Any]) -> str:
-    text = textwrap.dedent(inspect.getsource(inspect.unwrap(function))).rstrip()
+    inner = inspect.unwrap(function)
+    text = textwrap.dedent(inspect.getsource(inner)).rstrip()
+    where = inspect.getmodule(inner.__code__ if inspect.isfunction(inner) else inner)
+    if where is not None:
+        text = f"# {where.__name__.replace('.', '/')}.py\n{text}"
     doc = function.__doc__
     if doc is None:
         return text

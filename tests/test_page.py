@@ -46,6 +46,7 @@ def documented(x: int) -> int:
 def test_source_is_the_function_with_its_summary_line(bundles):
     source(documented)
     assert bundles[0]["text/plain"] == (
+        f"# {__name__.replace('.', '/')}.py\n"
         'def documented(x: int) -> int:\n    """Add one."""\n    return x + 1'
     )
 

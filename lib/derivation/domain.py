@@ -9,6 +9,7 @@ from typing import Any
 import mpmath
 import sympy
 from sympy import Symbol
+from sympy.printing.pretty.pretty_symbology import pretty_symbol
 
 from .evaluate import Backend, Evaluator, Scope
 from .names import Abbreviation, Call, Head, free_names
@@ -209,25 +210,40 @@ def _draw_integer(symbol: Symbol, pattern: str, draw: random.Random) -> int:
     return value
 
 
-def in_words(found: Ingredients, sizes: Sizes | None) -> str:
-    """The domain as a reader would say it."""
+def in_words(found: Ingredients, sizes: Mapping[Symbol, Any] | None) -> str:
+    """The domain as a reader would say it; sizes with named values stand in :func:`sizes_in_words`."""
     parts = []
     kinds: dict[str, list[str]] = {}
     for array in sorted(found.arrays, key=str):
-        kinds.setdefault(_kind(array) + " arrays", []).append(str(array.label))
+        kinds.setdefault(_kind(array) + " arrays", []).append(spoken(str(array.label)))
     for symbol in sorted(found.symbols, key=str):
-        kinds.setdefault(_kind(symbol), []).append(symbol.name)
+        kinds.setdefault(_kind(symbol), []).append(spoken(symbol.name))
     for name in sorted(found.functions):
-        kinds.setdefault("smooth real functions", []).append(name)
+        kinds.setdefault("smooth real functions", []).append(spoken(name))
     for kind, names in kinds.items():
         one = kind.removesuffix("s") if len(names) == 1 and kind.endswith("s") else kind
         parts.append(f"{', '.join(names)} {one}")
-    for size in sorted(found.sizes, key=str):
-        values = sizes.get(size) if sizes else None
-        parts.append(
-            f"{size} ∈ {{{', '.join(map(str, values))}}}" if values else f"any {size} = 1, 2, …"
-        )
+    free = [str(size) for size in sorted(found.sizes, key=str) if not (sizes or {}).get(size)]
+    if free:
+        parts.append(f"any {', '.join(free)} ≥ 1")
     return "; ".join(parts)
+
+
+def sizes_in_words(sizes: Mapping[str, Any]) -> str:
+    """The named sizes, those with the same values together.
+
+    >>> sizes_in_words({"T": [1, 2], "K": [1, 2], "N": [3]})
+    'T, K ∈ {1, 2}, N ∈ {3}'
+    """
+    together: dict[str, list[str]] = {}
+    for name, values in sizes.items():
+        together.setdefault(", ".join(map(str, values)), []).append(name)
+    return ", ".join(f"{', '.join(names)} ∈ {{{values}}}" for values, names in together.items())
+
+
+def spoken(name: str) -> str:
+    """A symbol's name with its Greek letter, if it is one: theta is θ."""
+    return str(pretty_symbol(name)) if name.isalpha() and len(name) > 1 else name
 
 
 def _kind(symbol: Any) -> str:

@@ -65,7 +65,12 @@ class Latex(LatexPrinter):  # type: ignore[misc]
         return text
 
     def _print_Mul(self, expr: Any) -> str:
-        numerator, _ = sympy.fraction(expr)
+        numerator, denominator = sympy.fraction(expr)
+        logs = [f for f in sympy.Mul.make_args(numerator) if isinstance(f, sympy.log)]
+        rest = expr / sympy.Mul(*logs)
+        if logs and denominator == 1 and rest not in (1, -1):  # log p(y) p(y) could be misread
+            front = self._body(rest)
+            return r" \, ".join([front, *map(self._print, logs)])
         big = [f for f in sympy.Mul.make_args(numerator) if _is_big(f)]
         if not big or len(sympy.Mul.make_args(numerator)) == 1:
             return str(super()._print_Mul(expr))
@@ -148,7 +153,7 @@ class Latex(LatexPrinter):  # type: ignore[misc]
     def _print_Replaced(self, expr: Any) -> str:
         body, *pairs = expr.args
         changes = r",\; ".join(rf"{self._print(a)} \to {self._print(b)}" for a, b in pairs)
-        return rf"\left. {self._print(body)} \right|_{{{changes}}}"
+        return rf"\left. {self._body(body)} \right|_{{{changes}}}"
 
     def _print_Call(self, expr: Call) -> str:
         named, arguments = expr.named, [self._print(a) for a in expr.args[1:]]
@@ -235,7 +240,7 @@ class Plain(StrPrinter):  # type: ignore[misc]
 
     def _print_Replaced(self, expr: Any) -> str:
         changes = ", ".join(f"{self._print(a)} -> {self._print(b)}" for a, b in expr.args[1:])
-        return f"{self._print(expr.args[0])} with {changes}"
+        return f"({self._print(expr.args[0])} with {changes})"
 
     def _print_Call(self, expr: Call) -> str:
         named, arguments = expr.named, [self._print(a) for a in expr.args[1:]]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .decide import EVIDENCE, PROVED, SIZES
+from .domain import sizes_in_words
 from .oracle import Oracle
 from .printing import RELATIONS_LATEX, RELATIONS_PLAIN, latex, plain
 
@@ -69,8 +70,7 @@ class Result:
     def standing_text(self) -> str:
         """The standing in words, with sizes, points or source."""
         if self.standing == SIZES:
-            sizes = ", ".join(f"{k} ∈ {{{', '.join(map(str, v))}}}" for k, v in self.sizes.items())
-            return f"proved for {sizes}"
+            return f"proved for {sizes_in_words(self.sizes)}"
         if self.standing == EVIDENCE:
             points = min(s.points for s in self.steps if s.standing == EVIDENCE)
             return f"evidence: {points} points, 50 digits"
@@ -137,12 +137,25 @@ class Result:
         if self.standing == "cited":
             standing = f"cited: {{cite}}`{self.source}`"
         head = f'<span class="standing standing-{badge}" title="{meaning}">{standing}</span>'
-        title = f"{self.title}. " if self.title else ""
-        text = f"$$\n{self.latex()}\n$$ ({self.label})\n\n{head} {title}{self._where_it_holds()}"
+        title = f" **{self.title}**" if self.title else ""
+        reasons = self._reasons()
+        said = title + (f": {reasons}." if title and reasons else "." if title else "")
+        where = html.escape(self.where())
+        domain = f' <span class="domain">{where}</span>' if where else ""
+        text = f"$$\n{self.latex()}\n$$ ({self.label})\n\n{head}{said}{domain}"
         return text + (f"\n\n{self._proof()}" if self.steps else "")
 
-    def _where_it_holds(self) -> str:
-        return f'<span class="domain">{html.escape(self.domain)}</span>' if self.domain else ""
+    def _reasons(self) -> str:
+        """The steps' reasons as one sentence; numbered when there are several."""
+        reasons = [step.reason.rstrip(".") for step in self.steps]
+        if len(reasons) < 2:
+            return "".join(reasons)
+        return "; ".join(f"({k}) {reason}" for k, reason in enumerate(reasons, 1))
+
+    def where(self) -> str:
+        """The domain in words; with the sizes, unless the standing names them already."""
+        sizes = sizes_in_words(self.sizes) if self.standing != SIZES else ""
+        return "; ".join(filter(None, [self.domain, sizes]))
 
     def _proof(self) -> str:
         rows = ["| | Reason | Decided by | Time |", "|---|---|---|---|"]
@@ -160,7 +173,7 @@ class Result:
 
     def __str__(self) -> str:
         """The statement in plain text with its standing and reasons."""
-        lines = [self.plain(), f"({self.label}) {self.standing_text}; {self.domain}"]
+        lines = [self.plain(), f"({self.label}) {self.standing_text}; {self.where()}"]
         if self.title:
             lines.insert(0, self.title)
         for number, step in enumerate(self.steps, 1):

@@ -26,9 +26,9 @@ class Comparison:
             values = [run.metrics.get(name) for run in runs]
             table.append([name, *("–" if v is None else f"{v:.{self.digits}f}" for v in values)])
         for name in _names(run.sizes for run in runs):
-            table.append([name.replace("_", " "), *(str(run.sizes.get(name, "–")) for run in runs)])
+            table.append([name.replace("_", " "), *(_listed(run.sizes.get(name)) for run in runs)])
         table.append(["seconds", *(f"{run.seconds:.1f}" for run in runs)])
-        table.append(["data", *("; ".join(run.data) or "–" for run in runs)])
+        table.append(["data", *("; ".join(run.data).replace("**Data:** ", "") or "–" for run in runs)])
         for name in _names(run.versions for run in runs):
             table.append([name, *(run.versions.get(name, "–") for run in runs)])
         table.append(["date (UTC)", *(run.date[:16].replace("T", " ") for run in runs)])
@@ -53,6 +53,12 @@ class Comparison:
             return []
         chapter = self.this_run.chapter
         return [f"No GPU run of {chapter} is recorded yet; this is the present run alone."]
+
+
+def _listed(value: Any) -> str:
+    if value is None:
+        return "–"
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _names(mappings: Iterable[Mapping[str, Any]]) -> list[str]:

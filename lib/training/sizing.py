@@ -104,4 +104,6 @@ def sized(
 def _cell(value: Any) -> str:
     if isinstance(value, int) and value >= 10_000:
         return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_cell, value))
     return str(value).replace("|", "\\|")

@@ -77,10 +77,18 @@ alpha = recursion(
         (
             replaced(f(y), (g[i, j], 0)),
             r"\left. f(y) \right|_{g_{i,j} \to 0}",
-            "f(y) with g[i, j] -> 0",
+            "(f(y) with g[i, j] -> 0)",
         ),
         (sum_over(h[t, i], t, i), r"\sum_{i=1}^{K} \sum_{t=1}^{T} h_{t,i}", None),
         (x * sum_over(h[t, i], t), r"x \, \sum_{t=1}^{T} h_{t,i}", None),
+        (
+            replaced(x + h[t, i], (h[t, i], 0)),
+            r"\left. \left(x + h_{t,i}\right) \right|_{h_{t,i} \to 0}",
+            None,
+        ),
+        (f(y) * log(Z), r"f(y) \, \log Z", None),
+        (-log(Z), r"- \log Z", None),
+        (log(Z) / 2, r"\frac{\log Z}{2}", None),
         (sum_over(h[t, i], t) / x, r"\frac{\sum_{t=1}^{T} h_{t,i}}{x}", None),
     ],
 )
