@@ -29,7 +29,7 @@ from .operators import (
 )
 from .oracle import Oracle
 from .result import Conclusion, Result, Step
-from .symbols import array, function, index, path, positive, real, sizes
+from .symbols import Index, Path, array, function, index, path, positive, real, sizes
 
 __all__ = [
     "Abbreviation",
@@ -39,8 +39,10 @@ __all__ = [
     "DerivationError",
     "Disagreement",
     "FalseStep",
+    "Index",
     "Oracle",
     "OutOfRange",
+    "Path",
     "Recursion",
     "Result",
     "Step",

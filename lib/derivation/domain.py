@@ -211,7 +211,7 @@ def _draw_integer(symbol: Symbol, pattern: str, draw: random.Random) -> int:
 
 
 def in_words(found: Ingredients, sizes: Mapping[Symbol, Any] | None) -> str:
-    """The domain as a reader would say it; sizes with named values stand in :func:`sizes_in_words`."""
+    """The domain as a reader would say it; named sizes stand in :func:`sizes_in_words`."""
     parts = []
     kinds: dict[str, list[str]] = {}
     for array in sorted(found.arrays, key=str):

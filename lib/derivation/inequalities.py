@@ -61,7 +61,8 @@ def _sign(polynomial: PolyElement, flattener: Flattener, *, strict: bool) -> int
         return 0
     total = 1 if polynomial.factor_list()[0] > 0 else -1
     for factor, power in factors:
-        if power % 2 == 0 and not strict:
+        real = all(symbol.is_real for symbol in factor.as_expr().free_symbols)
+        if power % 2 == 0 and not strict and real:
             continue
         total *= _sign(factor, flattener, strict=strict) ** power
     return total
