@@ -68,7 +68,8 @@ def agreement(
         result: The result whose last line is the formula.
         function: What implements it.
         cases: Pairs (inputs of the oracle by name, inputs of the function: a tuple or a mapping).
-        tolerance: The largest absolute error allowed, relative to one plus the magnitude of what is expected.
+        tolerance: The largest absolute error allowed, relative to one plus the magnitude of what
+            is expected.
         side: ``right`` for what was derived, ``left`` for what it was derived from (often the
             definition, such as a sum over all paths).
         select: Which part of the function's output is compared.

@@ -3,12 +3,12 @@
 import cProfile
 
 import pytest
-from tests.derivation.test_crf_equations import FALSE as CRF_FALSE
-from tests.derivation.test_refuses import FALSE, METHODS
 
 from lib.derivation import DerivationError, decide, derive
 from lib.derivation.decide import Verdict
 from lib.derivation.timing import within
+from tests.derivation.test_crf_equations import FALSE as CRF_FALSE
+from tests.derivation.test_refuses import FALSE, METHODS
 
 
 @pytest.fixture(autouse=True)
