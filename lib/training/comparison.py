@@ -28,7 +28,8 @@ class Comparison:
         for name in _names(run.sizes for run in runs):
             table.append([name.replace("_", " "), *(_listed(run.sizes.get(name)) for run in runs)])
         table.append(["seconds", *(f"{run.seconds:.1f}" for run in runs)])
-        table.append(["data", *("; ".join(run.data).replace("**Data:** ", "") or "–" for run in runs)])
+        data = ["; ".join(run.data).replace("**Data:** ", "") for run in runs]
+        table.append(["data", *(sentence or "–" for sentence in data)])
         for name in _names(run.versions for run in runs):
             table.append([name, *(run.versions.get(name, "–") for run in runs)])
         table.append(["date (UTC)", *(run.date[:16].replace("T", " ") for run in runs)])
