@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 from tqdm import tqdm
 
@@ -27,7 +27,7 @@ ABANDONED = 3600.0  # a partial file not written to for so long has lost its pro
 CHUNK = 1 << 16  # bytes
 
 
-def quiet_pooch() -> ModuleType:
+def quiet_pooch() -> Any:
     """Import pooch, which imports tqdm's widget bar, which complains on a page without widgets."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="IProgress not found")

@@ -53,7 +53,7 @@ def test_defects_that_only_a_build_can_show(book) -> None:
 
 
 def test_the_gate_runs_by_itself(green, root: Path) -> None:
-    gate = [sys.executable, "-m", "executable_book.gate"]
+    gate = [sys.executable, "-m", "executable_book"]
     environment = green.environment()
     environment["PYTHONPATH"] = str(green.folder / "book" / "_extensions")
     process = subprocess.run(

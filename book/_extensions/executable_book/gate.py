@@ -1,12 +1,11 @@
 """The page gate: an independent judge of the executed notebooks and of the HTML.
 
 The build asks it at its end. It also runs by itself on a built book, with
-``PYTHONPATH=book/_extensions python -m executable_book.gate``.
+``PYTHONPATH=book/_extensions python -m executable_book``.
 """
 
 import ast
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,7 +156,3 @@ def main(root: Path) -> int:
     problems += source_problems(book) + html_problems(book, files)
     print(*problems, f"{len(pages)} pages, {len(problems)} problems", sep="\n")
     return 1 if problems else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(Path.cwd()))

@@ -1,0 +1,8 @@
+"""The page gate by itself, on the book that was built in the current folder."""
+
+import sys
+from pathlib import Path
+
+from executable_book.gate import main
+
+sys.exit(main(Path.cwd()))
