@@ -130,3 +130,23 @@ def test_the_import_rules_name_every_part(root):
     together = rules["The foundations do not import the parts, nor one another"]["modules"]
     assert set(parts) == packages - foundations
     assert set(together) == packages
+
+
+def test_the_code_in_the_readme_runs(root, tmp_path):
+    blocks = re.findall(r"```python\n(.*?)```", (root / "README.md").read_text(), flags=re.S)
+    assert blocks
+    for block in blocks:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", block],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_make_targets_that_the_readme_names_exist(root):
+    named = set(re.findall(r"\bmake ([a-z]+)\b", (root / "README.md").read_text()))
+    targets = set(re.findall(r"^([a-z]+):", (root / "Makefile").read_text(), flags=re.M))
+    assert named
+    assert named - {"are"} <= targets
