@@ -3,6 +3,6 @@
 import sys
 from pathlib import Path
 
-from executable_book.gate import main
+from .gate import main
 
 sys.exit(main(Path.cwd()))

@@ -45,27 +45,21 @@ def coarse(seconds: float) -> str:
     return "under 1 s" if seconds < 1 else f"{seconds:.0f} s"
 
 
-def result_rows(records: dict[str, Record]) -> list[list[str]]:
-    """One row for each result of the book."""
-    rows = []
-    for docname, record in records.items():
-        held: dict[str, list[str]] = {}
-        for check in record.displayed(CHECK):
-            held.setdefault(check["label"], []).append(check["function"])
-        for result in record.displayed(RESULT):
-            functions = sorted(set(held.get(result["label"], [])))
-            rows.append(
-                [
-                    f"{{eq}}`{result['label']}`",
-                    result.get("title", ""),
-                    result.get("standing_text") or result.get("standing", ""),
-                    result.get("sizes") or result.get("domain") or "",
-                    ", ".join(f"{{py:obj}}`{name}`" for name in functions) or "—",
-                    coarse(float(result.get("seconds", 0))),
-                    f"{{doc}}`/{docname}`",
-                ]
-            )
-    return rows
+def result_rows(record: Record) -> list[list[str]]:
+    """One row for each result of a chapter."""
+    held: dict[str, set[str]] = {}
+    for check in record.displayed(CHECK):
+        held.setdefault(check["label"], set()).add(check["function"])
+    return [
+        [
+            f"{{eq}}`{result['label']}`",
+            result.get("title") or f"`{result.get('plain', '').splitlines()[0]}`",
+            "; ".join(filter(None, [result["standing_text"], result.get("domain", "")])),
+            ", ".join(f"{{py:obj}}`~{name}`" for name in sorted(held.get(result["label"], ()))),
+            coarse(float(result.get("seconds", 0))) if result.get("steps") else "",
+        ]
+        for result in record.displayed(RESULT)
+    ]
 
 
 class Gathering(SphinxDirective):
@@ -92,11 +86,12 @@ class Ledger(Gathering):
     """Every result that the build checked."""
 
     def markdown(self, records: dict[str, Record]) -> list[str]:
-        rows = result_rows(records)
-        if not rows:
-            return ["No chapter has displayed a result yet."]
-        header = ["Equation", "Result", "Standing", "For", "Held to it", "Decided in", "Chapter"]
-        return table(header, rows)
+        header = ["Equation", "Result", "Standing and domain", "Held to it", "Time"]
+        lines: list[str] = []
+        for docname, record in records.items():
+            if rows := result_rows(record):
+                lines += ["", f"**{{doc}}`/{docname}`**", "", *table(header, rows)]
+        return lines or ["No chapter has displayed a result yet."]
 
 
 class LedgerTotal(Gathering):
