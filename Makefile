@@ -40,4 +40,4 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 clean:
-	rm -rf _build $(VENV)
+	rm -rf _build $(VENV) build *.egg-info

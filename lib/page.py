@@ -6,13 +6,18 @@ are printed by :func:`say`, and tables by :func:`table`.
 """
 
 import inspect
+import os
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["check", "correction", "display", "expect_error", "say", "source", "table"]
+__all__ = ["check", "correction", "display", "expect_error", "say", "show", "source", "table"]
+
+#: Set by the book's build. There roles such as ``{eq}`label``` become links; elsewhere, in a
+#: notebook or a terminal, they are turned into plain words.
+_IN_BOOK = "LIB_BOOK_BUILD"
 
 CORRECTION_MIME = "application/vnd.derive-implement-train.correction+json"
 
@@ -20,11 +25,35 @@ CORRECTION_MIME = "application/vnd.derive-implement-train.correction+json"
 def display(bundle: Mapping[str, Any]) -> None:
     """Show a MIME bundle in a notebook, or its ``text/plain`` in a terminal."""
     if _in_notebook():
-        from IPython.display import display as show
+        from IPython.display import display as show_bundle
 
-        show(dict(bundle), raw=True)  # type: ignore[no-untyped-call]
+        shown = dict(bundle)
+        if "text/markdown" in shown and not os.environ.get(_IN_BOOK):
+            shown["text/markdown"] = without_roles(shown["text/markdown"])
+        show_bundle(shown, raw=True)  # type: ignore[no-untyped-call]
     else:
-        print(bundle["text/plain"])
+        print(without_roles(bundle["text/plain"]))
+
+
+def without_roles(text: str) -> str:
+    """Turn MyST roles into plain words, for where nothing renders them.
+
+    >>> without_roles("By {eq}`crf-forward` of {py:func}`lib.page.say` {cite:p}`su2018crf`.")
+    'By (crf-forward) of `lib.page.say` [su2018crf].'
+    """
+    text = re.sub(r"\{eq\}`?([\w-]+)`?", r"(\1)", text)
+    text = re.sub(r"\{cite(?::\w+)?\}`?([\w,-]+)`?", r"[\1]", text)
+    return re.sub(r"\{[a-z]+(?::[a-z]+)?\}(`[^`]+`)", r"\1", text)
+
+
+def show(value: object) -> None:
+    """Show an object as the notebook would at the end of a cell, or print it in a terminal."""
+    if _in_notebook():
+        from IPython.display import display as show_value
+
+        show_value(value)  # type: ignore[no-untyped-call]
+    else:
+        print(value)
 
 
 def _in_notebook() -> bool:
@@ -47,7 +76,13 @@ def say(markdown: str) -> None:
     Of the 8 paths, one is best.
     """
     text = textwrap.dedent(markdown).strip()
-    display({"text/markdown": text, "text/plain": re.sub(r"\*\*|`|\$", "", text)})
+    display({"text/markdown": text, "text/plain": _plain(text)})
+
+
+def _plain(text: str) -> str:
+    """Markdown as a terminal shows it: no emphasis, links as their words."""
+    text = re.sub(r"(?<!\!)\[([^\]]+)\]\([^)]+\)", r"\1", without_roles(text))
+    return re.sub(r"\*\*|`|\$", "", text)
 
 
 def table(rows: Sequence[Sequence[object]], columns: Sequence[str], *, caption: str = "") -> None:
@@ -139,16 +174,17 @@ def _summarised(function: Callable[..., Any]) -> str:
 
 
 @contextmanager
-def expect_error(kind: type[Exception]) -> Iterator[None]:
+def expect_error(kind: type[Exception], match: str) -> Iterator[None]:
     """Show the error that the block raises, and fail if it raises none or another.
 
     Args:
         kind: the exception that the library promises here.
+        match: words that its message must contain.
 
     Raises:
-        AssertionError: if the block raises nothing.
+        AssertionError: if the block raises nothing, or with another message.
 
-    >>> with expect_error(ZeroDivisionError):
+    >>> with expect_error(ZeroDivisionError, "by zero"):
     ...     1 / 0
     ZeroDivisionError: division by zero
     """
@@ -156,6 +192,8 @@ def expect_error(kind: type[Exception]) -> Iterator[None]:
         yield
     except kind as error:
         message = f"{type(error).__name__}: {error}"
+        if match not in message:
+            raise AssertionError(f"expected {match!r} in the message {message!r}") from error
         display(
             {"text/markdown": f"```text\n{textwrap.fill(message, 88)}\n```", "text/plain": message}
         )
@@ -186,6 +224,8 @@ def check(answer: object, is_right: Callable[[Any], bool], *, hint: str) -> None
     except Exception as error:
         say(f"Not yet: the check met {type(error).__name__}: {error}. A hint: {hint}")
         return
+    if not right and os.environ.get(_IN_BOOK):
+        raise AssertionError("a solution in the book does not pass its own check")
     say("**Right.**" if right else f"**Not yet.** A hint: {hint}")
 
 

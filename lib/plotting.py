@@ -127,7 +127,9 @@ def svg(fig: Figure, *, alt: str, name: str) -> str:
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
-    text = text.replace(INK, "currentColor").replace(PAPER, "var(--pst-color-background, #fff)")
+    text = text.replace(INK, "currentColor").replace(
+        PAPER, "var(--pst-color-background, var(--jp-layout-color0, #fff))"
+    )
     # Glyphs and clip paths are referred to by id, and a page holds many figures.
     text = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', text)
     text = re.sub(r'href="#([^"]+)"', rf'href="#{name}-\1"', text)

@@ -52,10 +52,13 @@ def test_source_is_the_function_with_its_summary_line(bundles):
 
 
 def test_expect_error_lets_nothing_else_through():
-    with pytest.raises(AssertionError, match="nothing was raised"), expect_error(ValueError):
+    with pytest.raises(AssertionError, match="nothing was raised"), expect_error(ValueError, ""):
         pass
-    with pytest.raises(KeyError), expect_error(ValueError):
+    with pytest.raises(KeyError), expect_error(ValueError, ""):
         {}["absent"]
+    wrong_words = pytest.raises(AssertionError, match="in the message")
+    with wrong_words, expect_error(ValueError, "tags"):
+        raise ValueError("the mask has a hole")
 
 
 def test_check_tells_right_from_wrong_and_survives_a_broken_answer(bundles):
@@ -66,6 +69,14 @@ def test_check_tells_right_from_wrong_and_survives_a_broken_answer(bundles):
     assert said[0] == "Right."
     assert said[1] == "Not yet. A hint: count"
     assert "TypeError" in said[2]
+
+
+def test_a_wrong_solution_fails_the_build(bundles, monkeypatch):
+    monkeypatch.setenv("LIB_BOOK_BUILD", "1")
+    check(..., lambda n: n == 3, hint="count")  # the reader's turn is no error
+    check(3, lambda n: n == 3, hint="count")
+    with pytest.raises(AssertionError, match="does not pass its own check"):
+        check(4, lambda n: n == 3, hint="count")
 
 
 def test_a_correction_that_does_not_hold_fails(bundles):

@@ -1,6 +1,7 @@
 """``python -m lib.datasets`` lists the data sets; ``… fetch NAME`` brings one to this machine."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -27,10 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _table() -> str:
     """Name, size, licence and present place of each data set, in columns."""
+    # The network is not asked: a list is to be quick, and the same with and without one.
+    offline = os.environ.get("LIB_DATA_OFFLINE", "0") not in ("", "0")
+    missing = "not here (offline)" if offline else "to download"
     lines = [("NAME", "SIZE", "NOW", "LICENCE")]
     for each in rows().values():
         if each.files:
-            now = files.whereabouts(each.files) or "to download"
+            now = files.whereabouts(each.files) or missing
             lines.append((each.name, f"{each.size / 1e6:.1f} MB", now, each.licence))
         else:
             lines.append((each.name, "-", "embedded", each.licence))

@@ -1,5 +1,6 @@
 """Hold an implementation to its derived formula."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +40,11 @@ class Agreement:
         return str(self)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        markdown = f"{{eq}}`{self.label}`: " + self.sentence(lambda name: f"{{py:func}}`{name}`")
+        # Roles become links in the book, and nothing renders them elsewhere.
+        in_book = bool(os.environ.get("LIB_BOOK_BUILD"))
+        equation = f"{{eq}}`{self.label}`" if in_book else f"({self.label})"
+        role = "{py:func}" if in_book else ""
+        markdown = f"{equation}: " + self.sentence(lambda name: f"{role}`{name}`")
         fields = ("label", "function", "cases", "max_error", "tolerance")
         return {
             "text/markdown": markdown,

@@ -48,6 +48,7 @@ class Derivation:
         Raises:
             FalseStep: With a counterexample, when the step fails at a point of the domain.
             UndecidedStep: When it can neither be proved nor refuted.
+            TypeError: When `right` is a string, or a name without its arguments.
             ValueError: When symbols with one name differ, or a reason is missing.
         """
         return self._step("==", right, because, **options)
@@ -75,7 +76,7 @@ class Derivation:
         variable, point, direction = when
         if direction not in ("+", "-"):
             raise ValueError(f'the direction of a limit is "+" or "-", got {direction!r}')
-        right = sympy.sympify(right)
+        right = _expression(right)
         if variable in right.free_symbols:
             raise ValueError(f"a limit in {variable} must not depend on {variable}: {plain(right)}")
         return self._step(
@@ -177,6 +178,17 @@ class Derivation:
         )
         return register(result)
 
+    def __repr__(self) -> str:
+        """The chain so far in plain text: what a notebook shows where `named` is missing."""
+        rows = [plain(self.first)]
+        for line in self.lines:
+            rows.append(f"  {RELATIONS_PLAIN[line.step.relation]} {plain(line.right)}")
+            if line.step.when is not None:
+                variable, point, direction = line.step.when
+                side = direction if point.is_finite else ""
+                rows[-1] += f"    (as {plain(variable)} → {plain(point)}{side})"
+        return "\n".join([*rows, "(not named yet)"])
+
     def _common_sizes(self) -> dict[Any, tuple[int, ...]]:
         common: dict[Any, tuple[int, ...]] = {}
         for line in self.lines:
@@ -197,6 +209,11 @@ def _strongest(relations: set[str]) -> str:
 
 def _expression(value: Any) -> Any:
     """The value as a SymPy expression."""
+    if isinstance(value, str):  # sympify would make untyped symbols of it, x complex and all
+        raise TypeError(
+            f"got the string {value!r}: give a SymPy expression of typed symbols, such as "
+            'exp(x) with x = real("x")'
+        )
     if isinstance(value, (Abbreviation, Recursion)):
         raise TypeError(f"{value.name} is a name: call it with its arguments, as in f(y)")
     return sympy.sympify(value)

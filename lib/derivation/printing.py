@@ -83,7 +83,8 @@ class Latex(LatexPrinter):  # type: ignore[misc]
             front = rf"\left({front}\right)"
         parts = [self._print(b) for b in big]
         bracketed = [rf"\left({p}\right)" for p in parts[:-1]] + parts[-1:]
-        return r" \, ".join(filter(None, [front, *bracketed]))
+        product = r" \, ".join(bracketed)
+        return f"- {product}" if front == "-" else r" \, ".join(filter(None, [front, product]))
 
     def _body(self, body: Any) -> str:
         printed = self._print(body)

@@ -137,11 +137,11 @@ class Result:
         if self.standing == "cited":
             standing = f"cited: {{cite}}`{self.source}`"
         head = f'<span class="standing standing-{badge}" title="{meaning}">{standing}</span>'
-        title = f" **{self.title}**" if self.title else ""
+        title = f" · **{self.title}**" if self.title else ""
         reasons = self._reasons()
         said = title + (f": {reasons}." if title and reasons else "." if title else "")
         where = html.escape(self.where())
-        domain = f' <span class="domain">{where}</span>' if where else ""
+        domain = f' <span class="domain">· {where}</span>' if where else ""
         text = f"$$\n{self.latex()}\n$$ ({self.label})\n\n{head}{said}{domain}"
         return text + (f"\n\n{self._proof()}" if self.steps else "")
 

@@ -46,6 +46,7 @@ def prepare(
     end: Tensor | None,
 ) -> Chain:
     """Check the inputs and gather them into a :class:`Chain`; half precision becomes float32."""
+    check_tensors(emissions=emissions, transitions=transitions, mask=mask, start=start, end=end)
     _check_scores(emissions, transitions, start, end)
     batch, time, _ = emissions.shape
     last = torch.full((batch,), time - 1, device=emissions.device)
@@ -67,6 +68,7 @@ def prepare(
 
 def prepare_tags(tags: Tensor, chain: Chain) -> Tensor:
     """Check the tags and return them time-first as int64, with tag 0 in the padding."""
+    check_tensors(tags=tags)
     time, batch, num_tags = chain.nodes.shape
     if tags.dtype not in _INTEGERS:
         raise TypeError(f"tags must be integers, got {tags.dtype}; convert them with tags.long()")
@@ -84,6 +86,17 @@ def prepare_tags(tags: Tensor, chain: Chain) -> Tensor:
         if lowest < 0 or highest >= num_tags:
             _raise_tag_out_of_range(tags, num_tags)
     return tags
+
+
+def check_tensors(**inputs: Tensor | None) -> None:
+    """Refuse arrays and lists: what dtype and device they should get is the caller's choice."""
+    for name, value in inputs.items():
+        if value is not None and not isinstance(value, Tensor):
+            kind = f"{type(value).__module__}.{type(value).__qualname__}"
+            raise TypeError(
+                f"{name} must be a tensor, got {kind.removeprefix('builtins.')}; convert with "
+                f"torch.as_tensor({name})"
+            )
 
 
 _INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8)

@@ -11,7 +11,8 @@ forbid. What stands in the padding never matters, items of a batch never influen
 dtype and device come back as they went in.
 """
 
-from typing import Literal
+import operator
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from jaxtyping import Bool, Float, Int, Int64
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 from lib.sequences._crf_decoding import k_best, sample, viterbi
 from lib.sequences._crf_expectations import entropy, marginals, pair_marginals
 from lib.sequences._crf_inference import log_partition, negative_log_likelihood, path_score
-from lib.sequences._crf_inputs import PADDING, prepare, prepare_tags
+from lib.sequences._crf_inputs import PADDING, check_tensors, prepare, prepare_tags
 
 __all__ = [
     "PADDING",
@@ -69,7 +70,7 @@ class LinearChainCRF(nn.Module):
 
     Raises:
         ValueError: for constraints of a wrong shape, or that leave nothing allowed.
-        TypeError: for constraints that are not boolean.
+        TypeError: for num_tags that is no integer, and constraints that are not boolean.
 
     Example:
         >>> crf = LinearChainCRF(3)
@@ -97,6 +98,10 @@ class LinearChainCRF(nn.Module):
     ) -> None:
         """Make the parameters; see the class."""
         super().__init__()
+        try:
+            num_tags = operator.index(num_tags)
+        except TypeError:
+            raise TypeError(f"num_tags must be an integer, got {num_tags!r}") from None
         if num_tags < 1:
             raise ValueError(f"num_tags must be at least 1, got {num_tags}")
         self.num_tags = num_tags
@@ -135,8 +140,9 @@ class LinearChainCRF(nn.Module):
                 of an empty batch are 0.
 
         Raises:
-            ValueError: as :func:`path_score`; for an unknown reduction; and for tags that the
-                constraints forbid, naming the first.
+            ValueError: as :func:`path_score`; for emissions with another number of tags; for an
+                unknown reduction; and for tags that the constraints forbid, naming the first.
+            TypeError: as :func:`path_score`; for emissions of another dtype than the parameters.
         """
         if reduction not in ("none", "sum", "mean", "token_mean"):
             raise ValueError(
@@ -154,6 +160,9 @@ class LinearChainCRF(nn.Module):
             return total / max(len(losses), 1)
         num_tokens = tags.numel() if mask is None else int(mask.sum())
         return total / max(num_tokens, 1)
+
+    if TYPE_CHECKING:
+        __call__ = forward  # nn.Module's own returns Any
 
     def log_prob(
         self,
@@ -231,13 +240,29 @@ class LinearChainCRF(nn.Module):
 
     def _scores(self, emissions: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the emissions, and the parameters with −inf where something is forbidden."""
+        check_tensors(emissions=emissions)
         if torch.is_autocast_enabled(emissions.device.type):
             emissions = emissions.to(self.transitions.dtype)
+        self._check_fit(emissions)
         return emissions, {
             "transitions": _constrained(self.transitions, self.allowed_transitions),
             "start": _constrained(self.start_transitions, self.allowed_start),
             "end": _constrained(self.end_transitions, self.allowed_end),
         }
+
+    def _check_fit(self, emissions: Tensor) -> None:
+        """Name what differs from this CRF; what is wrong by itself, the functions refuse."""
+        if emissions.dim() == 3 and emissions.shape[2] != self.num_tags:
+            raise ValueError(
+                f"emissions have {emissions.shape[2]} tags, but this CRF has "
+                f"num_tags={self.num_tags}"
+            )
+        wanted, found = self.transitions.dtype, emissions.dtype
+        if found != wanted:
+            mend = f"use emissions.{_conversion(wanted)}"
+            if found.is_floating_point:
+                mend += f" or crf.{_conversion(found)}"
+            raise TypeError(f"emissions are {found}, but this CRF's parameters {wanted}; {mend}")
 
     def _refuse_forbidden(self, tags: Tensor, mask: Tensor | None) -> None:
         """Name the first tag that the constraints forbid, if it is they that do."""
@@ -258,6 +283,17 @@ class LinearChainCRF(nn.Module):
                 f"tags[{row}, {time}] = {path[time, row]} {before}is forbidden by the constraints "
                 "(as a transition, a start or an end); correct the tags or allow it"
             )
+
+
+def _conversion(dtype: torch.dtype) -> str:
+    """Name the method that tensors and modules share for a conversion to this dtype."""
+    names = {
+        torch.float16: "half",
+        torch.bfloat16: "bfloat16",
+        torch.float32: "float",
+        torch.float64: "double",
+    }
+    return f"{names[dtype]}()" if dtype in names else f"to({dtype})"
 
 
 def _constrained(scores: Tensor, allowed: Tensor | None) -> Tensor:

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -90,6 +91,7 @@ def fit(
         The course of the training.
 
     Raises:
+        TypeError: arguments of a wrong kind or in a wrong order; a loss that gives no tensor.
         ValueError: arguments that contradict one another, or a checkpoint of another run.
         FloatingPointError: a loss or gradient that is not finite, with the step's number. The
             weights are those before that step; the checkpoint is not touched.
@@ -109,6 +111,7 @@ def fit(
     >>> history.loss[-1] < 1e-2
     True
     """
+    _check_order(model, loss)
     _check(model, data, optimizer, scheduler)
     _check_numbers(epochs=epochs, steps=steps, every=every, max_norm=max_norm)
     _check_needs(monitor, evaluate, resume, checkpoint)
@@ -159,6 +162,12 @@ class _Objective(nn.Module):
     def forward(self, batch: tuple[Tensor, ...], weight: float) -> tuple[Tensor, Tensor]:
         result = self.loss(self.model, batch)
         items = batch[0].shape[0]
+        value = result[0] if isinstance(result, tuple) else result
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                "loss must return a tensor, or a pair (sum, count) with the sum a tensor; got a "
+                f"{type(value).__name__}, which has no gradient: leave out .item() and float()"
+            )
         total, count = result if isinstance(result, tuple) else (result * items, items)
         if total.ndim > 0:
             raise ValueError(
@@ -213,6 +222,18 @@ def _finite(loss: Tensor, norm: Tensor, step: int) -> tuple[float, float]:
     )
 
 
+def _check_order(model: nn.Module, loss: Loss) -> None:
+    for name, value, right, kind in (
+        ("model", model, isinstance(model, nn.Module), "a torch.nn.Module"),
+        ("loss", loss, callable(loss), "a function of (model, batch)"),
+    ):
+        if not right:
+            raise TypeError(
+                f"{name} must be {kind}, got a {type(value).__name__}; "
+                "the order is fit(model, loss, data, optimizer)"
+            )
+
+
 def _check(
     model: nn.Module, data: Batches, optimizer: Optimizer, scheduler: LRScheduler | None
 ) -> None:
@@ -231,9 +252,15 @@ def _check(
 
 def _check_numbers(**numbers: float | int | None) -> None:
     if (numbers["epochs"] is None) == (numbers["steps"] is None):
-        raise ValueError("give either epochs or steps, and not both")
+        got = "neither" if numbers["epochs"] is None else "both"
+        raise ValueError(f"give either epochs or steps; got {got}")
     for name, number in numbers.items():
-        if number is not None and not number > 0:
+        if number is None:
+            continue
+        kind, said = (Real, "a number") if name == "max_norm" else (Integral, "an integer")
+        if not isinstance(number, kind):
+            raise TypeError(f"{name} must be {said}; it is {number!r}")
+        if not number > 0:
             raise ValueError(f"{name} must be above 0; it is {number}")
 
 

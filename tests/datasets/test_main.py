@@ -20,6 +20,18 @@ def test_lists_name_size_place_and_licence(server, made_row, capsys, arguments):
     ]
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [("1", "not here (offline)"), ("0", "to download"), ("", "to download")],
+)
+def test_lists_what_cannot_come_offline(server, made_row, monkeypatch, capsys, value, said):
+    made_row(server.url)
+    monkeypatch.setenv("LIB_DATA_OFFLINE", value)
+    assert main([]) == 0
+    assert f"MB  {said}  CC0" in capsys.readouterr().out.splitlines()[1]
+    assert server.requests == []
+
+
 def test_fetches(server, made_row, cache, capsys):
     made_row(server.url)
     assert main(["fetch", "made", "default"]) == 0

@@ -130,7 +130,7 @@ def test_inputs_are_not_modified(gradient):
     np.testing.assert_array_equal(tr, kept[1])
 
 
-def test_agreement_reports_the_largest_error(gradient):
+def test_agreement_reports_the_largest_error(gradient, monkeypatch):
     cases = []
     for time in (1, 2, 3):
         em, tr = arrays(time=time)
@@ -141,7 +141,11 @@ def test_agreement_reports_the_largest_error(gradient):
     bundle = check._repr_mimebundle_()
     fields = bundle["application/vnd.derive-implement-train.check+json"]
     assert fields["function"] == "lib.some.marginals"
-    assert "{py:func}`lib.some.marginals`" in bundle["text/markdown"]
+    assert "): `lib.some.marginals` agrees" in bundle["text/markdown"]
+    monkeypatch.setenv("LIB_BOOK_BUILD", "1")
+    linked = check._repr_mimebundle_()["text/markdown"]
+    assert "{eq}`" in linked
+    assert "{py:func}`lib.some.marginals`" in linked
 
 
 def test_disagreement_shows_the_case(gradient):

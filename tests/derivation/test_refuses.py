@@ -183,6 +183,26 @@ def test_a_step_needs_a_reason():
         derive(x).equals(x, because=" ")
 
 
+def test_strings_are_refused():
+    steps = [
+        lambda: derive("x"),
+        lambda: derive(x).equals("x", because="the same name"),
+        lambda: derive(x).tends_to("x", when=(y, 0, "+"), because="the same name"),
+    ]
+    for step in steps:
+        with pytest.raises(TypeError, match="string 'x': give a SymPy expression of typed symbols"):
+            step()
+
+
+def test_a_derivation_shows_its_chain_before_it_is_named():
+    chain = derive((x - y) ** 2)
+    assert repr(chain) == "(x - y)**2\n(not named yet)"
+    chain.equals(x**2 - 2 * x * y + y**2, because="expand").at_least(0, because="a square")
+    assert repr(chain) == "(x - y)**2\n  = x**2 - 2*x*y + y**2\n  ≥ 0\n(not named yet)"
+    limit = derive(sin(x) / x).tends_to(1, when=(x, 0, "+"), because="the slope of the sine")
+    assert repr(limit) == "sin(x)/x\n  → 1    (as x → 0+)\n(not named yet)"
+
+
 SYMBOLS = st.sampled_from([x, y, p, q, exp(x), exp(y - x), a[1], w[2]])
 TERMS = st.builds(
     lambda k, s, t: k * s * t, st.integers(-3, 3).filter(bool), SYMBOLS, SYMBOLS

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -171,6 +172,14 @@ BAD = {
     "no token": ({"emissions": torch.zeros(2, 0, 4)}, ValueError, "at least one token"),
     "no tag": ({"emissions": torch.zeros(2, 3, 0)}, ValueError, "one tag"),
     "emissions dtype": ({"emissions": GOOD["tags"][..., None]}, TypeError, r"emissions.float\(\)"),
+    "emissions array": (
+        {"emissions": np.zeros((2, 3, 4))},
+        TypeError,
+        r"emissions must be a tensor, got numpy.ndarray; .*torch.as_tensor\(emissions\)",
+    ),
+    "transitions list": ({"transitions": [[0.0]]}, TypeError, r"torch.as_tensor\(transitions\)"),
+    "mask array": ({"mask": np.ones((2, 3), bool)}, TypeError, r"torch.as_tensor\(mask\)"),
+    "tags list": ({"tags": [[0, 0, 0]] * 2}, TypeError, r"got list; .*torch.as_tensor\(tags\)"),
     "transitions": ({"transitions": torch.zeros(3, 4)}, ValueError, r"\(4, 4\).*got \(3, 4\)"),
     "start": ({"start": torch.zeros(3)}, ValueError, r"start must have the shape \(4,\)"),
     "end": ({"end": torch.zeros(4, 1)}, ValueError, r"end must have the shape \(4,\)"),

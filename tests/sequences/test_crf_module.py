@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -207,6 +208,8 @@ def test_other_dtypes(dtype):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
+        ({"num_tags": "3"}, TypeError, "num_tags must be an integer, got '3'"),
+        ({"num_tags": 2.0}, TypeError, r"num_tags must be an integer, got 2\.0"),
         ({"num_tags": 0}, ValueError, "num_tags must be at least 1, got 0"),
         ({"allowed_start": torch.ones(3)}, TypeError, r"allowed_start.bool\(\)"),
         ({"allowed_end": torch.ones(2).bool()}, ValueError, r"shape \(3,\), got \(2,\)"),
@@ -218,6 +221,58 @@ def test_other_dtypes(dtype):
 def test_bad_constraints_are_refused(arguments, error, message):
     with pytest.raises(error, match=message):
         LinearChainCRF(**({"num_tags": 3} | arguments))
+
+
+CALLS = {
+    "forward": lambda model, emissions: model(emissions, torch.zeros(2, 4).long()),
+    "decode": LinearChainCRF.decode,
+    "k_best": lambda model, emissions: model.k_best(emissions, k=2),
+    "marginals": LinearChainCRF.marginals,
+    "entropy": LinearChainCRF.entropy,
+    "sample": LinearChainCRF.sample,
+}
+
+
+@pytest.mark.usefixtures("unchecked_shapes")
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize(
+    ("dtype", "emissions", "error", "message"),
+    [
+        ("float", torch.zeros(2, 4, 5), ValueError, "have 5 tags, but this CRF has num_tags=3"),
+        ("float", torch.zeros(4, 3), ValueError, r"emissions\[None\]"),
+        ("float", torch.zeros(4, 5), ValueError, r"emissions\[None\]"),
+        (
+            "float",
+            torch.zeros(2, 4, 3).double(),
+            TypeError,
+            r"float64, .* torch.float32; use emissions.float\(\) or crf.double\(\)",
+        ),
+        (
+            "double",
+            torch.zeros(2, 4, 3).half(),
+            TypeError,
+            r"use emissions.double\(\) or crf.half\(\)",
+        ),
+        (
+            "float",
+            torch.zeros(2, 4, 3).bfloat16(),
+            TypeError,
+            r"use emissions.float\(\) or crf.bfloat16\(\)",
+        ),
+        ("double", torch.zeros(2, 4, 3).long(), TypeError, r"use emissions.double\(\)$"),
+        (
+            "float",
+            np.zeros((2, 4, 3)),
+            TypeError,
+            r"got numpy.ndarray; .*torch.as_tensor\(emissions\)",
+        ),
+        ("float", [[[0.0] * 3] * 4], TypeError, r"got list; .*torch.as_tensor\(emissions\)"),
+    ],
+)
+def test_emissions_that_do_not_fit_are_refused(call, dtype, emissions, error, message):
+    model = getattr(LinearChainCRF(3), dtype)()
+    with pytest.raises(error, match=message):
+        call(model, emissions)
 
 
 def test_constraints_are_copied():

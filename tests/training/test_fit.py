@@ -268,8 +268,8 @@ def test_an_accelerator_of_the_caller_is_respected(make_line):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "either epochs or steps"),
-        ({"epochs": 1, "steps": 1}, "either epochs or steps"),
+        ({}, "either epochs or steps; got neither"),
+        ({"epochs": 1, "steps": 1}, "either epochs or steps; got both"),
         ({"epochs": 0}, "epochs must be above 0"),
         ({"steps": 1, "every": 0}, "every must be above 0"),
         ({"steps": 1, "patience": 2}, "needs monitor"),
@@ -297,6 +297,16 @@ def test_wrong_kinds_are_refused(make_line):
     for option in ({"precision": "fp8"}, {"mode": "best"}):
         with pytest.raises(ValueError, match="must be"):
             fit(model, squared_error, data, sgd(model), steps=1, **option)
+    order = r"the order is fit\(model, loss, data, optimizer\)"
+    with pytest.raises(TypeError, match=rf"model must be .* got a function; {order}"):
+        fit(squared_error, model, data, sgd(model), steps=1)
+    with pytest.raises(TypeError, match=rf"loss must be .* got a str; {order}"):
+        fit(model, "mse", data, sgd(model), steps=1)
+    for name, value in [("epochs", "a"), ("steps", 1.5)]:
+        with pytest.raises(TypeError, match=f"{name} must be an integer; it is {value!r}"):
+            fit(model, squared_error, data, sgd(model), **{name: value})
+    with pytest.raises(TypeError, match="max_norm must be a number; it is '1'"):
+        fit(model, squared_error, data, sgd(model), steps=1, max_norm="1")
 
 
 def test_an_optimizer_or_schedule_that_cannot_work_is_refused(make_line):
@@ -312,6 +322,13 @@ def test_a_loss_that_is_no_scalar_is_refused(make_line):
     model, data = make_line()
     with pytest.raises(ValueError, match=r"scalar, or a pair .* shape \(8, 1\)"):
         fit(model, lambda m, batch: m(batch[0]) - batch[1], data, sgd(model), steps=1)
+
+
+@pytest.mark.parametrize("result", [0.5, (0.5, 8), None])
+def test_a_loss_that_is_no_tensor_is_refused(make_line, result):
+    model, data = make_line()
+    with pytest.raises(TypeError, match=r"loss must return a tensor, .* got a (float|NoneType)"):
+        fit(model, lambda m, batch: result, data, sgd(model), steps=1)
 
 
 @pytest.mark.gpu

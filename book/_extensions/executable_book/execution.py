@@ -73,6 +73,7 @@ def kernel_environment(log: Path, home: Path) -> dict[str, str]:
     environment |= dict.fromkeys(THREADS, str(max(1, cores() // at_once())))
     environment["IPYTHONDIR"] = str(home)  # no start-up files of the person who builds
     environment["LIB_DATASETS_LOG"] = str(log)
+    environment["LIB_BOOK_BUILD"] = "1"  # roles become links, and a wrong solution is an error
     return environment
 
 
