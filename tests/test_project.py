@@ -150,3 +150,10 @@ def test_the_make_targets_that_the_readme_names_exist(root):
     targets = set(re.findall(r"^([a-z]+):", (root / "Makefile").read_text(), flags=re.M))
     assert named
     assert named - {"are"} <= targets
+
+
+def test_what_the_readme_links_to_exists(root):
+    links = re.findall(r"\]\(([^)#]+)", (root / "README.md").read_text())
+    local = [link for link in links if "://" not in link]
+    assert local
+    assert [link for link in local if not (root / link).is_file()] == []
