@@ -281,7 +281,7 @@ def define(label: str, left: Any, right: Any = None, *, title: str = "") -> Resu
     elif right is None:
         raise TypeError("give a right side, or an abbreviation or recursion")
     else:
-        equations = [(sympy.sympify(left), sympy.sympify(right), "")]
+        equations = [(_expression(left), _expression(right), "")]
     found = ingredients(*(e for lhs, rhs, _ in equations for e in (lhs, rhs)))
     whole = equations[-1] if len(equations) == 1 else (equations[-1][0], equations[-1][0], "")
     return register(
@@ -313,7 +313,7 @@ def cite_result(
     """
     if relation not in RELATIONS_PLAIN:
         raise ValueError(f"unknown relation {relation!r}: one of {', '.join(RELATIONS_PLAIN)}")
-    left, right = sympy.sympify(left), sympy.sympify(right)
+    left, right = _expression(left), _expression(right)
     return register(
         Result(
             label=label,

@@ -141,6 +141,10 @@ def test_definitions_and_citations():
     assert "{cite}`lafferty2001crf`" in cited.markdown()
     with pytest.raises(TypeError, match="right side"):
         define("test-nothing", x)
+    with pytest.raises(TypeError, match="string"):
+        define("test-string", x, "x + 1")
+    with pytest.raises(TypeError, match="string"):
+        cite_result("test-string", "x", "<=", Integer(1), key="lafferty2001crf")
 
 
 def test_sizes_of_a_chain_are_those_that_all_steps_share():
