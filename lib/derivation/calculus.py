@@ -7,7 +7,7 @@ from sympy import Expr, Indexed, KroneckerDelta, S
 from sympy.core.function import AppliedUndef
 
 from .errors import Unsupported
-from .operators import PathMax, PathSum, Slope
+from .operators import Node, PathMax, PathSum, Slope
 
 
 def differentiate(expr: Any, by: Any) -> Expr:
@@ -43,6 +43,8 @@ def differentiate(expr: Any, by: Any) -> Expr:
     if isinstance(expr, AppliedUndef) and isinstance(expr.args[0], sympy.Tuple):
         arguments = enumerate(expr.args[1:], 1)
         return sympy.Add(*(Slope(expr, k) * differentiate(a, by) for k, a in arguments))
+    if isinstance(expr, Node):
+        return expr.differentiated(by, differentiate)
     if isinstance(expr, (AppliedUndef, sympy.Derivative)):
         return expr.diff(by)
     if isinstance(expr, sympy.Function) and not isinstance(expr, sympy.Max):

@@ -16,7 +16,7 @@ from sympy.core.function import AppliedUndef
 
 from .errors import OutOfRange, Unsupported
 from .names import Abbreviation, Call, Recursion, free_names
-from .operators import BigMax, Indicator, Partial, PathMax, PathSum, Replaced
+from .operators import BigMax, Indicator, Node, Partial, PathMax, PathSum, Replaced
 from .symbols import Path
 
 _NO_NUMBERS = "only indices can be evaluated here"
@@ -107,6 +107,8 @@ class Evaluator:
             method = _METHODS.get(kind)
             if method is not None:
                 return method(self, expr, scope)
+        if isinstance(expr, Node):
+            return expr.evaluated(self, scope)
         raise Unsupported(f"no rule to evaluate {expr} ({type(expr).__name__})")
 
     # Integers: indices, sizes, tags.

@@ -11,7 +11,7 @@ from .calculus import differentiate
 from .errors import Unsupported
 from .evaluate import Scope
 from .names import Abbreviation, Call
-from .operators import BigMax, Indicator, Partial, PathMax, PathSum, Replaced
+from .operators import BigMax, Indicator, Node, Partial, PathMax, PathSum, Replaced
 from .symbols import Index, Path
 
 _fresh = itertools.count()
@@ -29,6 +29,8 @@ def expand_names(expr: Any, scope: Scope = Scope()) -> Any:  # noqa: B008 (immut
     for kind in type(expr).__mro__:
         if kind in _RULES:
             return _RULES[kind](expr, scope)
+    if isinstance(expr, Node):
+        return expr.expanded(expand_names, scope)
     if not expr.args:
         return expr
     return expr.func(*(expand_names(a, scope) for a in expr.args))

@@ -55,6 +55,8 @@ def free_names(expr: Any) -> frozenset[Any]:
         for pattern, new in expr.args[1:]:
             found |= free_names(new) - free_names(pattern)
         return found
+    elif isinstance(expr, Node):
+        return expr.free(free_names)
     found = frozenset().union(*map(free_names, parts)) if parts else frozenset()
     return found - bound
 

@@ -103,6 +103,9 @@ def normal(expr: Any) -> Polynomial:
         return functools.reduce(_sum, reversed(binders), normal(product))
     if isinstance(expr, PathSum) and not isinstance(expr, PathMax):
         return _sum(normal(expr.args[0]), Tuple(expr.args[1]))
+    unfolded = expr.unfolded() if isinstance(expr, Node) else None
+    if unfolded is not None:
+        return normal(unfolded)
     if isinstance(expr, (sympy.Product, Node)) and not isinstance(expr, (Call, Slope, Indicator)):
         raise Unsupported(f"{type(expr).__name__} has no normal form here")
     return {frozenset({(_atom(expr), S.One)}): S.One}

@@ -1,11 +1,13 @@
 """Operators that stay unevaluated on the page: sums over indices and paths, maxima, derivatives."""
 
+from collections.abc import Callable
 from typing import Any
 
 import sympy
 from sympy import Expr, Integer, Tuple
 from sympy.printing.precedence import PRECEDENCE
 
+from .errors import Unsupported
 from .symbols import Index, Path
 
 
@@ -24,6 +26,33 @@ class Node(Expr):  # type: ignore[misc]
     def doit(self, **hints: Any) -> "Node":
         """Stay as written."""
         return self
+
+    # What a new kind of node says of itself; it prints by `_latex` and `_sympystr` (SymPy's own
+    # hooks, which get the printer).
+
+    def evaluated(self, evaluator: Any, scope: Any) -> Any:
+        """Its value: `evaluator.value(part, scope)` evaluates a part, `evaluator.backend` counts.
+
+        Raises:
+            Unsupported: When it has none with this backend.
+        """
+        raise Unsupported(f"no rule to evaluate {self} ({type(self).__name__})")
+
+    def free(self, of: Callable[[Any], frozenset[Any]]) -> frozenset[Any]:
+        """The indices and paths that it depends on; `of` tells those of a part."""
+        return frozenset().union(*map(of, self.args))
+
+    def differentiated(self, by: Any, of: Callable[[Any, Any], Expr]) -> Expr:
+        """Its derivative; `of(part, by)` is a part's."""
+        raise Unsupported(f"no rule to differentiate {type(self).__name__}")
+
+    def expanded(self, expand: Callable[[Any, Any], Any], scope: Any) -> Any:
+        """Itself with the names in its parts expanded; a node that binds names renames them."""
+        return self.func(*(expand(a, scope) for a in self.args))
+
+    def unfolded(self) -> Expr | None:
+        """An equal expression of simpler parts for proofs that hold for all sizes, if any."""
+        return None
 
 
 class BigMax(Node):
