@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
@@ -77,12 +77,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A loaded data set: ``dataset["train"]`` is a split, ``dataset.source`` says what it is."""
+    """A loaded data set: ``dataset["train"]`` is a split, ``dataset.source`` says what it is.
 
-    splits: Mapping[str, Sequence[Any]]
+    A split has a length: a list of sentences, a TensorDataset of images and labels, or a table.
+    """
+
+    splits: Mapping[str, Any]
     source: Source
 
-    def __getitem__(self, split: str) -> Sequence[Any]:
+    def __getitem__(self, split: str) -> Any:
         """The records of one split; a KeyError names the splits there are."""
         if split not in self.splits:
             raise KeyError(f"no split {split!r} in {self.source.name}; it has {list(self.splits)}")
@@ -177,7 +180,7 @@ def _dataset(row: Row, parts: Mapping[str, list[Path]], **about: str) -> Dataset
     """Run the row's loader, ``module.function`` below this package."""
     module, _, function = row.loader.rpartition(".")
     loader = getattr(import_module(f"lib.datasets.{module}"), function)
-    splits: Mapping[str, Sequence[Any]] = loader(parts)
+    splits: Mapping[str, Any] = loader(parts)
     records = {split: len(items) for split, items in splits.items()}
     of_row = partial(Source, row.name, row.title, row.about, row.homepage, row.licence)
     return Dataset(splits, of_row(row.citation, row.unit, records, **about))
