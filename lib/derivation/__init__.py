@@ -6,7 +6,7 @@ counterexample. Results print themselves, are cited by label, and turn into nume
 """
 
 from .agreement import Agreement, agreement
-from .chain import Derivation, cite_result, define, derive
+from .chain import Derivation, derive
 from .errors import (
     DerivationError,
     Disagreement,
@@ -29,6 +29,7 @@ from .operators import (
 )
 from .oracle import Oracle
 from .result import Conclusion, Result, Step
+from .statements import cite_result, define
 from .symbols import Index, Path, array, function, index, path, positive, real, sizes
 
 __all__ = [

@@ -6,15 +6,13 @@ from typing import Any
 
 import sympy
 
-from .decide import EVIDENCE, PROVED, SIZES, Claim, Verdict, decide, timed
+from .checked import checked_sizes, expression, with_sizes
+from .decide import PROVED, Claim, Verdict, decide, timed
 from .domain import Ingredients, Sizes, in_words, ingredients
 from .errors import FalseStep, UndecidedStep
-from .names import Abbreviation, Recursion
 from .printing import RELATIONS_PLAIN, plain
+from .relations import concluded, require_chain, weakest
 from .result import Conclusion, Result, Step, register
-
-_STRENGTH = [PROVED, SIZES, EVIDENCE]
-_UP, _DOWN = {"==", "<=", "<"}, {"==", ">=", ">"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Derivation:
 
     def __init__(self, first: Any, sizes: Sizes | None) -> None:
         """Take the first expression and the sizes that steps may be proved for."""
-        self.first = _expression(first)
+        self.first = expression(first)
         self.sizes = sizes
         self.lines: list[_Line] = []
 
@@ -76,7 +74,7 @@ class Derivation:
         variable, point, direction = when
         if direction not in ("+", "-"):
             raise ValueError(f'the direction of a limit is "+" or "-", got {direction!r}')
-        right = _expression(right)
+        right = expression(right)
         if variable in right.free_symbols:
             raise ValueError(f"a limit in {variable} must not depend on {variable}: {plain(right)}")
         return self._step(
@@ -95,12 +93,12 @@ class Derivation:
     ) -> "Derivation":
         if not because.strip():
             raise ValueError("every step needs a reason: because='...'")
-        self._require_relation(relation)
-        right = _expression(right)
+        require_chain((line.step.relation for line in self.lines), relation)
+        right = expression(right)
         left = self.lines[-1].right if self.lines else self.first
-        sizes = _checked_sizes(sizes if sizes is not None else self.sizes)
+        sizes = checked_sizes(sizes if sizes is not None else self.sizes)
         self._found(right)
-        found = _with_sizes(ingredients(left, right), sizes)
+        found = with_sizes(ingredients(left, right), sizes)
         claim = Claim(relation, (left, right), when)
         verdict, seconds = timed(lambda: decide(claim, found, sizes, evidence=evidence))
         self._require_standing(claim, verdict, because)
@@ -111,15 +109,6 @@ class Derivation:
         )
         self.lines.append(_Line(step, right, restricted))
         return self
-
-    def _require_relation(self, relation: str) -> None:
-        used = {line.step.relation for line in self.lines} | {relation}
-        limit = any(line.step.relation == "->" for line in self.lines)
-        if (limit and relation != "==") or (relation == "->" and not used <= {"==", "->"}):
-            raise ValueError("a limit may stand only between equalities, once in a chain")
-        if "->" not in used and not (used <= _UP or used <= _DOWN):
-            signs = ", ".join(RELATIONS_PLAIN[r] for r in sorted(used))
-            raise ValueError(f"a chain of {signs} has no conclusion: start a second derivation")
 
     def _require_standing(self, claim: Claim, verdict: Verdict, because: str) -> None:
         number = len(self.lines) + 1
@@ -159,11 +148,10 @@ class Derivation:
             raise ValueError("a derivation needs a step before it is named")
         if show not in ("auto", "chain", "ends"):
             raise ValueError(f'show is "auto", "chain" or "ends", got {show!r}')
-        relations = {line.step.relation for line in self.lines}
-        relation = "==" if relations == {"=="} else _strongest(relations)
-        standing = max((line.step.standing for line in self.lines), key=_STRENGTH.index)
+        relation = concluded(line.step.relation for line in self.lines)
+        standing = weakest(line.step.standing for line in self.lines)
         sizes = self._common_sizes()
-        found = _with_sizes(self._found(), sizes)
+        found = with_sizes(self._found(), sizes)
         result = Result(
             label=label,
             title=title,
@@ -200,46 +188,6 @@ class Derivation:
         return common
 
 
-def _strongest(relations: set[str]) -> str:
-    for relation in ("->", "<", ">", "<=", ">="):
-        if relation in relations:
-            return relation
-    return "=="
-
-
-def _expression(value: Any) -> Any:
-    """The value as a SymPy expression."""
-    if isinstance(value, str):  # sympify would make untyped symbols of it, x complex and all
-        raise TypeError(
-            f"got the string {value!r}: give a SymPy expression of typed symbols, such as "
-            'exp(x) with x = real("x")'
-        )
-    if isinstance(value, (Abbreviation, Recursion)):
-        raise TypeError(f"{value.name} is a name: call it with its arguments, as in f(y)")
-    return sympy.sympify(value)
-
-
-def _checked_sizes(sizes: Mapping[Any, Sequence[int]] | None) -> Sizes | None:
-    if sizes is None:
-        return None
-    checked = {}
-    for size, values in sizes.items():
-        chosen = (values,) if isinstance(values, int) else tuple(values)
-        if not chosen or not all(isinstance(v, int) and v >= 1 for v in chosen):
-            raise ValueError(f"sizes of {size} must be integers of at least 1, got {values!r}")
-        checked[size] = chosen
-    return checked
-
-
-def _with_sizes(found: Ingredients, sizes: Sizes | None) -> Ingredients:
-    """Count a symbol for which sizes are given as a size, wherever it stands."""
-    for size in sizes or {}:
-        if size in found.symbols:
-            found.symbols.discard(size)
-            found.sizes.add(size)
-    return found
-
-
 def derive(first: Any, *, sizes: Mapping[Any, Sequence[int]] | None = None) -> Derivation:
     r"""Start a derivation from an expression.
 
@@ -267,62 +215,4 @@ def derive(first: Any, *, sizes: Mapping[Any, Sequence[int]] | None = None) -> D
       the left side is 4.0
       the right side is 2.0
     """
-    return Derivation(first, _checked_sizes(sizes))
-
-
-def define(label: str, left: Any, right: Any = None, *, title: str = "") -> Result:
-    """A numbered definition: of an abbreviation or a recursion, or `left := right`.
-
-    Raises:
-        TypeError: When an expression is given without its right side.
-    """
-    if isinstance(left, (Abbreviation, Recursion)):
-        equations = list(left.equations())
-    elif right is None:
-        raise TypeError("give a right side, or an abbreviation or recursion")
-    else:
-        equations = [(_expression(left), _expression(right), "")]
-    found = ingredients(*(e for lhs, rhs, _ in equations for e in (lhs, rhs)))
-    whole = equations[-1] if len(equations) == 1 else (equations[-1][0], equations[-1][0], "")
-    return register(
-        Result(
-            label=label,
-            title=title,
-            kind="definition",
-            standing="definition",
-            domain=in_words(found, None),
-            sizes={},
-            conclusion=Conclusion(":=", whole[0], whole[1]),
-            equations=tuple(equations),
-        )
-    )
-
-
-def cite_result(
-    label: str, left: Any, relation: str, right: Any, *, key: str, title: str = ""
-) -> Result:
-    """A numbered statement that only a citation supports.
-
-    Args:
-        label: What ``{eq}`` cites it by.
-        left: Left side.
-        relation: One of ``==``, ``<=``, ``>=``, ``<``, ``>``, ``->``.
-        right: Right side.
-        key: The BibTeX key of the source.
-        title: What it says, in a few words.
-    """
-    if relation not in RELATIONS_PLAIN:
-        raise ValueError(f"unknown relation {relation!r}: one of {', '.join(RELATIONS_PLAIN)}")
-    left, right = _expression(left), _expression(right)
-    return register(
-        Result(
-            label=label,
-            title=title,
-            kind="citation",
-            standing="cited",
-            domain=in_words(ingredients(left, right), None),
-            sizes={},
-            conclusion=Conclusion(relation, left, right),
-            source=key,
-        )
-    )
+    return Derivation(first, checked_sizes(sizes))

@@ -1,0 +1,67 @@
+"""Numbered statements without a proof of their own: definitions and citations."""
+
+from typing import Any
+
+from .checked import expression
+from .domain import in_words, ingredients
+from .names import Abbreviation, Recursion
+from .printing import RELATIONS_PLAIN
+from .result import Conclusion, Result, register
+
+
+def define(label: str, left: Any, right: Any = None, *, title: str = "") -> Result:
+    """A numbered definition: of an abbreviation or a recursion, or `left := right`.
+
+    Raises:
+        TypeError: When an expression is given without its right side.
+    """
+    if isinstance(left, (Abbreviation, Recursion)):
+        equations = list(left.equations())
+    elif right is None:
+        raise TypeError("give a right side, or an abbreviation or recursion")
+    else:
+        equations = [(expression(left), expression(right), "")]
+    found = ingredients(*(e for lhs, rhs, _ in equations for e in (lhs, rhs)))
+    whole = equations[-1] if len(equations) == 1 else (equations[-1][0], equations[-1][0], "")
+    return register(
+        Result(
+            label=label,
+            title=title,
+            kind="definition",
+            standing="definition",
+            domain=in_words(found, None),
+            sizes={},
+            conclusion=Conclusion(":=", whole[0], whole[1]),
+            equations=tuple(equations),
+        )
+    )
+
+
+def cite_result(
+    label: str, left: Any, relation: str, right: Any, *, key: str, title: str = ""
+) -> Result:
+    """A numbered statement that only a citation supports.
+
+    Args:
+        label: What ``{eq}`` cites it by.
+        left: Left side.
+        relation: One of ``==``, ``<=``, ``>=``, ``<``, ``>``, ``->``.
+        right: Right side.
+        key: The BibTeX key of the source.
+        title: What it says, in a few words.
+    """
+    if relation not in RELATIONS_PLAIN:
+        raise ValueError(f"unknown relation {relation!r}: one of {', '.join(RELATIONS_PLAIN)}")
+    left, right = expression(left), expression(right)
+    return register(
+        Result(
+            label=label,
+            title=title,
+            kind="citation",
+            standing="cited",
+            domain=in_words(ingredients(left, right), None),
+            sizes={},
+            conclusion=Conclusion(relation, left, right),
+            source=key,
+        )
+    )
