@@ -11,20 +11,28 @@ from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
 from .names import Call, Recursion
-from .operators import BigMax, PathMax, PathSum
-from .symbols import Path
+from .operators import BigMax, Partial, PathMax, PathSum
+from .symbols import Path, Typeset
 
 RELATIONS_LATEX = {
     "==": "=", "<=": r"\le", ">=": r"\ge", "<": "<", ">": ">", "->": r"\to", ":=": ":=",
+    "~": r"\approx",
 }  # fmt: skip
 RELATIONS_PLAIN = {
     "==": "=", "<=": "≤", ">=": "≥", "<": "<", ">": ">", "->": "→", ":=": ":=",
+    "~": "≈",
 }  # fmt: skip
 _BIG = (sympy.Sum, sympy.Product, BigMax, PathSum)
 
 
 def _is_big(expr: Any) -> bool:
     return isinstance(expr, _BIG)
+
+
+def _is_sum(expr: Any) -> bool:
+    """Whether what stands beside it would be read as belonging to one of its terms only."""
+    loose = getattr(expr, "precedence", PRECEDENCE["Atom"]) <= PRECEDENCE["Add"]
+    return bool(expr.is_Add or (loose and not isinstance(expr, Partial)))
 
 
 def _last_if(terms: list[Any], test: Any) -> list[Any]:
@@ -41,7 +49,8 @@ class Latex(LatexPrinter):  # type: ignore[misc]
     """SymPy's LaTeX printer with this package's operators and names."""
 
     def _print_Indexed(self, expr: Indexed) -> str:
-        label = self._print(expr.base)
+        named = expr.base.label
+        label = named.entries if isinstance(named, Typeset) else self._print(expr.base)
         inner = ",".join(self._print(k) for k in expr.indices)
         if "^" in label:
             head, _, tail = label.partition("^")
@@ -65,6 +74,8 @@ class Latex(LatexPrinter):  # type: ignore[misc]
         return text
 
     def _print_Mul(self, expr: Any) -> str:
+        if expr.args[0] == -1 and len(expr.args) == 2 and _is_sum(expr.args[1]):
+            return rf"- \left({self._print(expr.args[1])}\right)"
         numerator, denominator = sympy.fraction(expr)
         logs = [f for f in sympy.Mul.make_args(numerator) if isinstance(f, sympy.log)]
         rest = expr / sympy.Mul(*logs)
@@ -79,16 +90,22 @@ class Latex(LatexPrinter):  # type: ignore[misc]
         front = "" if number * rest == 1 else self._print(number * rest)
         if front == "-1":
             front = "-"
-        if (number * rest).is_Add:
+        if _is_sum(number * rest):
             front = rf"\left({front}\right)"
         parts = [self._print(b) for b in big]
         bracketed = [rf"\left({p}\right)" for p in parts[:-1]] + parts[-1:]
         product = r" \, ".join(bracketed)
         return f"- {product}" if front == "-" else r" \, ".join(filter(None, [front, product]))
 
+    def parenthesize(self, item: Any, *args: Any, **options: Any) -> str:
+        """The item, in brackets where it would be misread."""
+        if _is_big(item):  # as the base of a power, say
+            return rf"\left({self._print(item)}\right)"
+        return str(super().parenthesize(item, *args, **options))
+
     def _body(self, body: Any) -> str:
         printed = self._print(body)
-        return rf"\left({printed}\right)" if body.is_Add else str(printed)
+        return rf"\left({printed}\right)" if _is_sum(body) else str(printed)
 
     def _range(self, limits: Any) -> tuple[str, str]:
         (_, low, high) = limits[-1]
@@ -146,9 +163,7 @@ class Latex(LatexPrinter):  # type: ignore[misc]
         body, by, order = expr.args
         sign = "d" if isinstance(by, Symbol) else r"\partial"
         power = f"^{{{order}}}" if order != 1 else ""
-        printed = self._print(body)
-        if body.is_Add:
-            printed = rf"\left({printed}\right)"
+        printed = self._body(body)
         return rf"\frac{{{sign}{power}}}{{{sign} {self._print(by)}{power}}} {printed}"
 
     def _print_Replaced(self, expr: Any) -> str:
@@ -176,7 +191,8 @@ class Latex(LatexPrinter):  # type: ignore[misc]
         if expr.args and isinstance(expr.args[0], sympy.Tuple):
             head = self._print(Symbol(expr.func.__name__))
             below = ",".join(self._print(k) for k in expr.args[0])
-            text = f"{head}_{{{below}}}({', '.join(self._print(a) for a in expr.args[1:])})"
+            head = f"{head}_{{{below}}}" if below else head
+            text = f"{head}({', '.join(self._print(a) for a in expr.args[1:])})"
             return text if exp is None else f"{text}^{{{exp}}}"
         return str(super()._print_Function(expr, exp))
 
@@ -254,7 +270,7 @@ class Plain(StrPrinter):  # type: ignore[misc]
         if expr.args and isinstance(expr.args[0], sympy.Tuple):
             inner = ", ".join(self._print(k) for k in expr.args[0])
             rest = ", ".join(self._print(a) for a in expr.args[1:])
-            return f"{expr.func.__name__}[{inner}]({rest})"
+            return f"{expr.func.__name__}{f'[{inner}]' if inner else ''}({rest})"
         return str(super()._print_Function(expr))
 
 

@@ -7,6 +7,29 @@ import sympy
 from sympy import IndexedBase, Symbol
 
 
+class Typeset(Symbol):  # type: ignore[misc]
+    """A symbol that prints in LaTeX as its author says; equal only to one that prints the same."""
+
+    latex: str
+    entries: str
+
+    def __new__(cls, name: str, latex: str, entries: str = "", **assumptions: Any) -> "Typeset":
+        """Make the symbol; `entries` is how the entries of an array so called print, if not so."""
+        obj: Typeset = Symbol.__xnew__(cls, name, **assumptions)
+        obj.latex, obj.entries = latex, entries or latex
+        return obj
+
+    def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What pickle and copy rebuild the symbol from."""
+        return (self.name, self.latex, self.entries), self._assumptions_orig
+
+    def _hashable_content(self) -> tuple[Any, ...]:
+        return (*super()._hashable_content(), self.latex, self.entries)
+
+    def _latex(self, printer: Any) -> str:
+        return self.latex
+
+
 class Index(Symbol):  # type: ignore[misc]
     """An index symbol that knows its range `lower..upper` (inclusive)."""
 
@@ -57,11 +80,20 @@ class Path(IndexedBase):  # type: ignore[misc]
         return {self.label}
 
 
-def sizes(names: str) -> Any:
+def _symbols(names: str, latex: str | None, **assumptions: Any) -> Any:
+    if latex is None:
+        return sympy.symbols(names, **assumptions)
+    if len(names.replace(",", " ").split()) != 1:
+        raise ValueError(f"latex= goes with one name, got {names!r}: make them one by one")
+    return Typeset(names, latex, **assumptions)
+
+
+def sizes(names: str, *, latex: str | None = None) -> Any:
     """Positive integers such as the length of a sequence or the number of tags.
 
     Args:
         names: One name, or several separated by spaces.
+        latex: How a single name is typeset, if not by SymPy's rules (``theta_0`` is θ₀).
 
     Returns:
         One symbol, or a tuple of them.
@@ -70,7 +102,7 @@ def sizes(names: str) -> Any:
     >>> T.is_positive and T.is_integer
     True
     """
-    return sympy.symbols(names, integer=True, positive=True)
+    return _symbols(names, latex, integer=True, positive=True)
 
 
 def index(name: str, lower: Any, upper: Any) -> Index:
@@ -83,12 +115,16 @@ def index(name: str, lower: Any, upper: Any) -> Index:
     return Index(name, lower, upper)
 
 
-def array(name: str, *shape: Any, **assumptions: bool) -> IndexedBase:
-    """An array of real numbers with 1-based indices: `h[t, i]` prints as h with indices t, i.
+def array(
+    name: str, *shape: Any, latex: str | None = None, bold: bool = False, **assumptions: bool
+) -> IndexedBase:
+    r"""An array of real numbers with 1-based indices: `h[t, i]` prints as h with indices t, i.
 
     Args:
-        name: The name it is printed with (LaTeX, or a Greek letter's English name).
+        name: The name it is printed with (a Greek letter's English name prints the letter).
         shape: Its sizes, symbols or integers.
+        latex: How it is typeset instead.
+        bold: Whether the whole array, without indices, is typeset bold; its entries are not.
         assumptions: What SymPy may know of each entry, e.g. ``positive=True``; real by default.
 
     Raises:
@@ -98,10 +134,20 @@ def array(name: str, *shape: Any, **assumptions: bool) -> IndexedBase:
     >>> h = array("h", T, K)
     >>> h[1, 2].is_real
     True
+    >>> from lib.derivation.printing import latex
+    >>> mu = array("mu", K, bold=True)
+    >>> latex(mu), latex(mu[1])
+    ('\\boldsymbol{\\mu}', '\\mu_{1}')
     """
     if not shape:
         raise ValueError(f"array {name!r} has no shape: give its sizes, as in array('h', T, K)")
-    return IndexedBase(name, shape=shape, **(assumptions or {"real": True}))
+    assumptions = assumptions or {"real": True}
+    label: Any = name
+    if latex is not None or bold:
+        printed = latex if latex is not None else sympy.latex(Symbol(name))
+        drawn = rf"\boldsymbol{{{printed}}}" if bold else printed
+        label = Typeset(name, drawn, printed, **assumptions)
+    return IndexedBase(label, shape=shape, **assumptions)
 
 
 def path(name: str, length: Any, num_tags: Any) -> Path:
@@ -115,16 +161,29 @@ def path(name: str, length: Any, num_tags: Any) -> Path:
     return Path(name, (sympy.sympify(length),), num_tags)
 
 
-def real(names: str) -> Any:
+def real(names: str, *, latex: str | None = None) -> Any:
     """Real symbols. Symbols without assumptions are complex in SymPy: nothing holds of them that
     fails for complex numbers.
+
+    >>> real("x", latex=r"\\hat{x}").is_real
+    True
     """
-    return sympy.symbols(names, real=True)
+    return _symbols(names, latex, real=True)
 
 
-def positive(names: str) -> Any:
+def positive(names: str, *, latex: str | None = None) -> Any:
     """Positive real symbols."""
-    return sympy.symbols(names, positive=True)
+    return _symbols(names, latex, positive=True)
+
+
+def nonnegative(names: str, *, latex: str | None = None) -> Any:
+    """Real symbols that are zero or positive."""
+    return _symbols(names, latex, nonnegative=True)
+
+
+def integer(names: str, *, latex: str | None = None, **assumptions: bool) -> Any:
+    """Integers, of either sign unless told: ``integer("n", nonnegative=True)``."""
+    return _symbols(names, latex, integer=True, **assumptions)
 
 
 def function(name: str, num_indices: int = 0) -> Callable[..., sympy.Expr]:
