@@ -28,6 +28,25 @@ def variable_of(by: Any, evaluator: Evaluator, scope: Scope) -> Symbol:
     return entry_symbol(by.base, tuple(evaluator.integer(k, scope) for k in by.indices))
 
 
+def at_replaced(by: Any, evaluator: Evaluator, scope: Scope) -> tuple[Symbol, Scope] | None:
+    """A symbol to differentiate by at 0, where `by` is replaced; the scope that adds it there.
+
+    The derivative of f at x -> 1 is that of f(1 + d) by d at 0, not that of the number f(1).
+    """
+    name = by if isinstance(by, Symbol) else by.base
+    if by in scope.bindings or name not in scope.replaced:
+        return None
+    pattern, new, outer = scope.replaced[name]
+    variable = sympy.Dummy("d", real=True)
+    moved = variable
+    if not isinstance(by, Symbol):
+        chosen = (evaluator.integer(k, scope) for k in by.indices)
+        pairs = zip(pattern.indices, chosen, strict=True)
+        moved = sympy.Mul(variable, *(sympy.KroneckerDelta(p, k) for p, k in pairs))
+    replaced = {**scope.replaced, name: (pattern, sympy.Add(new, moved), outer)}
+    return variable, Scope(scope.bindings, replaced)
+
+
 class Symbolic(Backend):
     """SymPy numbers: an expression is written out with plain symbols."""
 
@@ -77,12 +96,17 @@ class Symbolic(Backend):
         """The derivative of the body written out."""
         body, by, order = node.args
         variable, inner = variable_of(by, evaluator, scope), scope
-        if by in scope.bindings:
+        replaced = at_replaced(by, evaluator, scope)
+        if replaced is not None:
+            variable, inner = replaced
+        elif by in scope.bindings:
             variable = sympy.Dummy(**by.assumptions0)
             inner = scope.with_binding(by, variable)
         result = evaluator.value(body, inner)
         for _ in range(int(order)):
             result = differentiate(result, variable)
+        if replaced is not None:
+            return self.constant(result.subs(variable, 0))
         return result.subs(variable, scope.bindings.get(by, variable))
 
     def compare(self, relation: Any, left: Any, right: Any) -> bool:
@@ -167,8 +191,13 @@ class Numeric(Backend):
     def derivative(self, evaluator: Evaluator, node: Partial, scope: Scope) -> Any:
         """Central differences at three times the precision, independent of the calculus."""
         body, by, order = node.args
-        key = variable_of(by, evaluator, scope)
-        centre = scope.bindings[by] if by in scope.bindings else self.symbol(key)
+        replaced = at_replaced(by, evaluator, scope)
+        if replaced is not None:
+            key, scope = replaced
+            centre = mpmath.mpf(0)
+        else:
+            key = variable_of(by, evaluator, scope)
+            centre = scope.bindings[by] if by in scope.bindings else self.symbol(key)
 
         def shifted(value: Any) -> Any:
             inner = scope.with_binding(by, value) if by in scope.bindings else scope

@@ -119,11 +119,13 @@ def _partial(expr: Partial, scope: Scope) -> Any:
 
 
 def _replaced(expr: Replaced, scope: Scope) -> Any:
+    # Derivatives inside are carried out before anything is replaced: at x = 1, x² has slope 2.
+    body = expand_names(expr.args[0], Scope(scope.bindings))
     replaced = dict(scope.replaced)
     for pattern, new in expr.args[1:]:
         name = pattern.base if isinstance(pattern, Indexed) else pattern
         replaced[name] = (pattern, new, scope)
-    return expand_names(expr.args[0], Scope(scope.bindings, replaced))
+    return expand_names(body, Scope({}, replaced))
 
 
 def _unsupported(expr: Any, scope: Scope) -> Any:
