@@ -207,10 +207,14 @@ class Plain(StrPrinter):  # type: ignore[misc]
     """One-line text that a screen reader can speak."""
 
     def _print_Add(self, expr: Any, order: Any = None) -> str:
-        if not any(map(_is_big, expr.args)):
-            return str(super()._print_Add(expr, order=order))
         terms = _big_last(self._as_ordered_terms(expr, order=order))
-        text = " + ".join(self.parenthesize(term, PRECEDENCE["Add"]) for term in terms)
+        terms = _last_if(terms, lambda a: a.could_extract_minus_sign())
+        text = " + ".join(
+            ("-" + self.parenthesize(-term, PRECEDENCE["Add"]))
+            if not term.is_Number and term.could_extract_minus_sign()
+            else self.parenthesize(term, PRECEDENCE["Add"])
+            for term in terms
+        )
         return text.replace("+ -", "- ")
 
     def _print_Sum(self, expr: Any) -> str:

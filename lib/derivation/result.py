@@ -1,24 +1,19 @@
 """Numbered results: what a derivation, a definition or a citation shows on the page."""
 
-import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .decide import EVIDENCE, PROVED, SIZES
-from .domain import sizes_in_words
+from . import display
+from .decide import EVIDENCE, SIZES
+from .domain import in_words, ingredients, sizes_in_words
+from .names import Head
 from .oracle import Oracle
 from .printing import RELATIONS_LATEX, RELATIONS_PLAIN, latex, plain
 
 MIME = "application/vnd.derive-implement-train.result+json"
-_MEANING = {
-    PROVED: "Proved by the computer algebra system for all values in the domain.",
-    SIZES: "Proved symbolically for every one of the named sizes.",
-    EVIDENCE: "No proof: numerical evidence at random points with 50 digits.",
-    "definition": "A definition: nothing to prove.",
-    "cited": "Not checked here: the source named supports it.",
-}
+RESTATED = "application/vnd.derive-implement-train.restated+json"
 
 
 @dataclass(frozen=True)
@@ -69,6 +64,9 @@ class Result:
     @property
     def standing_text(self) -> str:
         """The standing in words, with sizes, points or source."""
+        if self.kind == "restated":
+            sizes = f", for {sizes_in_words(self.sizes)}" if self.sizes else ""
+            return f"{self.standing.split()[0]} elsewhere: ({self.label}){sizes}"
         if self.standing == SIZES:
             return f"proved for {sizes_in_words(self.sizes)}"
         if self.standing == EVIDENCE:
@@ -93,93 +91,23 @@ class Result:
 
     def latex(self) -> str:
         """The statement in LaTeX, lines aligned at their relations."""
-        rows = self._rows(latex, RELATIONS_LATEX)
-        if len(rows) == 1:
-            left, sign, right, where = rows[0]
-            return f"{left} {sign} {right}{_where(where)}"
-        body = " \\\\\n".join(f"{a} &{sign} {b}{_where(w)}" for a, sign, b, w in rows)
-        return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+        return display.to_latex(self)
 
     def plain(self) -> str:
         """The statement as plain text, a line each."""
-        rows = self._rows(plain, RELATIONS_PLAIN)
-        return "\n".join(
-            f"{a or '   '} {sign} {b}" + (f"    ({w})" if w else "") for a, sign, b, w in rows
-        )
-
-    def _rows(self, show: Any, signs: Mapping[str, str]) -> list[tuple[str, str, str, str]]:
-        if self.equations:
-            return [(show(a), signs["=="], show(b), where) for a, b, where in self.equations]
-        conclusion = self.conclusion
-        if not self.whole or len(self.lines) < 2:
-            when = self._limit_words() if conclusion.relation == "->" else ""
-            return [(show(conclusion.lhs), signs[conclusion.relation], show(conclusion.rhs), when)]
-        rows = []
-        for number, (step, right) in enumerate(zip(self.steps, self.lines, strict=True)):
-            left = show(conclusion.lhs) if number == 0 else ""
-            when = self._limit_words() if step.relation == "->" else ""
-            rows.append((left, signs[step.relation], show(right), when))
-        return rows
-
-    def _limit_words(self) -> str:
-        for step in self.steps:
-            if step.when is not None:
-                variable, point, direction = step.when
-                side = {"+": " from above", "-": " from below"}[direction]
-                return f"as {plain(variable)} → {plain(point)}{side if point.is_finite else ''}"
-        return ""
+        return display.to_plain(self)
 
     def markdown(self) -> str:
-        """The statement, its standing and domain, and how each step was decided, in Markdown."""
-        badge = self.standing.split()[0] if self.standing != SIZES else "sizes"
-        meaning = html.escape(_MEANING[self.standing], quote=True)
-        standing = html.escape(self.standing_text)
-        if self.standing == "cited":
-            standing = f"cited: {{cite}}`{self.source}`"
-        head = f'<span class="standing standing-{badge}" title="{meaning}">{standing}</span>'
-        title = f" · **{self.title}**" if self.title else ""
-        reasons = self._reasons()
-        said = title + (f": {reasons}." if title and reasons else "." if title else "")
-        where = html.escape(self.where())
-        domain = f' <span class="domain">· {where}</span>' if where else ""
-        text = f"$$\n{self.latex()}\n$$ ({self.label})\n\n{head}{said}{domain}"
-        return text + (f"\n\n{self._proof()}" if self.steps else "")
-
-    def _reasons(self) -> str:
-        """The steps' reasons as one sentence; numbered when there are several."""
-        reasons = [step.reason.rstrip(".") for step in self.steps]
-        if len(reasons) < 2:
-            return "".join(reasons)
-        return "; ".join(f"({k}) {reason}" for k, reason in enumerate(reasons, 1))
+        """The statement, its standing, domain and reasons, and how each step was decided."""
+        return display.to_markdown(self)
 
     def where(self) -> str:
         """The domain in words; with the sizes, unless the standing names them already."""
-        sizes = sizes_in_words(self.sizes) if self.standing != SIZES else ""
-        return "; ".join(filter(None, [self.domain, sizes]))
-
-    def _proof(self) -> str:
-        rows = ["| | Reason | Decided by | Time |", "|---|---|---|---|"]
-        for number, step in enumerate(self.steps, 1):
-            cells = (
-                f"{number}",
-                step.reason,
-                f"{step.standing}: {step.means}",
-                coarse(step.seconds),
-            )
-            rows.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
-        summary = "<summary>How each step was decided</summary>"
-        table = "\n".join(rows)
-        return f'<details class="proof">{summary}\n\n{table}\n\n</details>'
+        return display.where(self)
 
     def __str__(self) -> str:
-        """The statement in plain text with its standing and reasons."""
-        lines = [self.plain(), f"({self.label}) {self.standing_text}; {self.where()}"]
-        if self.title:
-            lines.insert(0, self.title)
-        for number, step in enumerate(self.steps, 1):
-            reason = step.reason.replace("$", "")
-            lines.append(f"  {number}. {reason} [{step.standing}: {step.means}]")
-        return "\n".join(lines)
+        """The statement in plain text with its reasons, standing, domain and means."""
+        return display.to_text(self)
 
     def __repr__(self) -> str:
         """The same as plain text: what a terminal shows."""
@@ -193,6 +121,7 @@ class Result:
                 "reason": s.reason,
                 "means": s.means,
                 "standing": s.standing,
+                "points": s.points,
                 "seconds": round(s.seconds, 3),
             }
             for s in self.steps
@@ -207,12 +136,25 @@ class Result:
             "sizes": {k: list(v) for k, v in self.sizes.items()},
             "latex": self.latex(),
             "plain": self.plain(),
+            "statement": display.statement(self, plain, RELATIONS_PLAIN),
+            "statement_latex": display.statement(self, latex, RELATIONS_LATEX),
+            "about": self._about(),
+            "definitions": definitions(self),
             "seconds": round(sum(s.seconds for s in self.steps), 3),
             "steps": steps,
         }
 
+    def _about(self) -> str:
+        """The kinds of the symbols of the conclusion, the steps between left out."""
+        ends = (self.conclusion.lhs, self.conclusion.rhs)
+        found = ingredients(*ends)
+        sizes = {s for s in found.sizes | found.symbols if str(s) in self.sizes}
+        found.symbols -= sizes
+        return in_words(found, dict.fromkeys(sizes, True))
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return {"text/markdown": self.markdown(), "text/plain": str(self), MIME: self.as_json()}
+        mime = RESTATED if self.kind == "restated" else MIME
+        return {"text/markdown": self.markdown(), "text/plain": str(self), mime: self.as_json()}
 
     def show(self) -> None:
         """Display the result in a notebook, print it elsewhere."""
@@ -233,31 +175,17 @@ def show(shown: Any) -> None:
         display(shown)  # type: ignore[no-untyped-call]
 
 
-def coarse(seconds: float) -> str:
-    """A time that does not change from run to run: "under 1 s", "3 s"."""
-    return "under 1 s" if seconds < 1 else f"{round(seconds)} s"
-
-
-def _where(words: str) -> str:
-    if not words:
-        return ""
-    return rf" \qquad \text{{({_mathematics(words)})}}"
-
-
-def _mathematics(words: str) -> str:
-    """Words for LaTeX's text mode, formulas between dollar signs."""
-    if words.startswith("as "):
-        variable, _, point = words[3:].partition(" → ")
-        point, _, side = point.partition(" ")
-        return rf"as ${latex(_symbol(variable))} \to {latex(_symbol(point))}$ {side}".rstrip()
-    variable, _, values = words.partition(" = ")
-    return f"${variable} = {values.replace('…', chr(92) + 'dots')}$"
-
-
-def _symbol(text: str) -> Any:
-    import sympy
-
-    return {"oo": sympy.oo}.get(text, sympy.Symbol(text))
+def definitions(result: Result) -> list[str]:
+    """The definitions of the names in the conclusion, and of the names in those, as plain text."""
+    found: dict[Any, list[str]] = {}
+    parts = [result.conclusion.lhs, result.conclusion.rhs]
+    while parts:
+        for head in sorted(parts.pop().atoms(Head), key=str):
+            if head not in found:
+                equations = list(head.named.equations())
+                found[head] = [f"{plain(a)} = {plain(b)} {where}" for a, b, where in equations]
+                parts += [body for _, body, _ in equations]
+    return sorted(line.strip() for lines in found.values() for line in lines)
 
 
 _LABEL = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

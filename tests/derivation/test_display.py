@@ -1,11 +1,12 @@
 """What readers see: LaTeX, plain text, Markdown, and the data for the ledger."""
 
 import json
+import pickle
 import threading
 import time
 
 import pytest
-from sympy import Eq, Integer, exp, log
+from sympy import Eq, Integer, Symbol, exp, log
 
 from lib.derivation import (
     abbreviation,
@@ -13,6 +14,7 @@ from lib.derivation import (
     cite_result,
     define,
     derive,
+    function,
     index,
     indicator,
     max_over,
@@ -26,7 +28,11 @@ from lib.derivation import (
     sizes,
     sum_over,
 )
+from lib.derivation.errors import FalseStep
+from lib.derivation.ordered import in_order, over
 from lib.derivation.printing import latex, plain
+from lib.derivation.restated import restate
+from lib.derivation.spoken import spoken
 from lib.derivation.timing import TookTooLong, within
 
 T, K, N = sizes("T K N")
@@ -107,7 +113,8 @@ def result(label="test-display"):
     )
 
 
-def test_mimebundle():
+def test_mimebundle(monkeypatch):
+    monkeypatch.setenv("LIB_BOOK_BUILD", "1")
     shown = result()._repr_mimebundle_()
     markdown = shown["text/markdown"]
     assert markdown.startswith("$$\n\\begin{aligned}\n")
@@ -120,7 +127,12 @@ def test_mimebundle():
     assert data["standing"] == "proved"
     assert [s["relation"] for s in data["steps"]] == ["==", ">="]
     assert "≥ 2*x" in shown["text/plain"]
-    assert "1. expand" in shown["text/plain"]
+    assert shown["text/plain"].splitlines()[:4] == [
+        "A square",
+        "  (x + 1)**2",
+        "    = x**2 + 2*x + 1            (1) expand (x + 1)² | or count",
+        "    ≥ 2*x                       (2) x² + 1 is positive",
+    ]
 
 
 def test_long_chains_show_their_ends():
@@ -131,7 +143,161 @@ def test_long_chains_show_their_ends():
     assert "aligned" in chain.named("test-whole", show="chain").latex()
 
 
-def test_definitions_and_citations():
+def test_relation_signs_carry_the_numbers_of_their_reasons():
+    shown = result()
+    assert r"&\overset{(1)}{=} x^{2}" in shown.latex()
+    assert r"&\overset{(2)}{\ge} 2 x" in shown.latex()
+    assert "(1) expand $(x + 1)^2$ | or count; (2) $x^2 + 1$ is positive." in shown.markdown()
+    long = "for a reason that takes more words than one would like to read in the middle of a line"
+    chain = derive((x + 1) ** 2).equals(x**2 + 2 * x + 1, because=long)
+    assert "overset" not in chain.named("test-one-step").latex()
+    markdown = chain.at_least(2 * x, because=long + ".").named("test-list").markdown()
+    assert f"\n\n1. {long}.\n2. {long}.\n\n<details" in markdown
+
+
+def test_outside_the_book_nothing_needs_a_role(monkeypatch):
+    monkeypatch.delenv("LIB_BOOK_BUILD", raising=False)
+    markdown = result().markdown()
+    assert "\n$$\n\n**(test-display)** <span" in markdown
+    cited = cite_result("test-cited-alone", x, "<=", Integer(1), key="lafferty2001crf")
+    assert "{cite}" not in cited.markdown()
+
+
+def test_the_hidden_lines_of_a_chain_stand_with_the_means():
+    chain = derive(x).equals(x + 1 - 1, because="no").equals(2 * x - x, because="nothing")
+    shown = chain.named("test-hidden", show="ends")
+    before, _, after = shown.markdown().partition("<details")
+    assert "aligned" not in before
+    assert r"\overset{(2)}{=}" in after
+
+
+def test_a_long_left_side_stands_on_a_line_of_its_own():
+    wide = sum(real(f"x_{k}") * real(f"y_{k}") for k in range(12))
+    shown = derive(wide).equals(wide, because="the same").named("test-wide")
+    assert shown.latex().startswith("\\begin{aligned}\n& x_{0} y_{0}")
+    assert "\n&\\quad = x_{0}" in shown.latex()
+    assert (
+        "aligned" not in derive(x).equals(wide - wide + x, because="0").named("test-narrow").latex()
+    )
+
+
+@pytest.mark.parametrize(
+    ("tex", "words"),
+    [
+        (r"\log Z", "log Z"),
+        (r"h_{t,i}", "h[t, i]"),
+        (r"\frac{a+b}{2}", "(a+b)/2"),
+        (r"\frac{1}{1 + \frac{a}{b}}", "1/(1 + a/b)"),
+        (r"y_t = i,\; y_{t+1}=j", "y[t] = i, y[t+1] = j"),
+        (r"\operatorname{tr}(AB) \ne \mathbb{E}[x^2]", "tr(AB) ≠ E[x²]"),
+        (r"e^{-\beta x} \to 0", "e^(-β x) → 0"),
+        (r"\sqrt{1 - \rho^2} \leq 1", "√(1 - ρ²) ≤ 1"),
+        (r"\left(x\right)^{-1}", "(x)⁻¹"),
+        (r"\{1,\dots,K\}^T", "{1,…,K}^T"),
+        (r"\alpha\beta", "αβ"),
+    ],
+)
+def test_formulas_are_spoken_without_commands(tex, words):
+    assert spoken(f"so ${tex}$ holds") == f"so {words} holds"
+
+
+@pytest.mark.parametrize(
+    ("expr", "wanted", "words"),
+    [
+        (in_order(x, -tau, 1), r"x - \tau + 1", "x - tau + 1"),
+        (-in_order(x, -tau), r"- \left(x - \tau\right)", "-(x - tau)"),
+        (x * in_order(x, -tau), r"x \left(x - \tau\right)", "x*(x - tau)"),
+        (in_order(x, -tau) ** 2, r"\left(x - \tau\right)^{2}", "(x - tau)**2"),
+        (in_order(x, tau - 1, product=True), r"x \, \left(\tau - 1\right)", "x*(tau - 1)"),
+        (in_order(x, -tau, product=True), r"x \, \left(- \tau\right)", "x*(-tau)"),
+        (in_order(2, 3, product=True), r"2 \cdot 3", "2*3"),
+        (in_order(log(x), tau, product=True), r"\left(\log x\right) \, \tau", "log(x)*tau"),
+        (over(x - tau, 2), r"\frac{x - \tau}{2}", "(x - tau)/2"),
+        (over(2 * x, 2), r"\frac{2 x}{2}", "2*x/2"),
+        (over(x, tau) ** 2, r"\left(\frac{x}{\tau}\right)^{2}", "(x/tau)**2"),
+        (
+            in_order(sum_over(h[t, i], t), -x),
+            r"\left(\sum_{t=1}^{T} h_{t,i}\right) - x",
+            "sum(h[t, i] for t = 1..T) - x",
+        ),
+        (sum_over(h[t, i], t) ** 2, r"\left(\sum_{t=1}^{T} h_{t,i}\right)^{2}", None),
+        (array("mu", K, bold=True), r"\boldsymbol{\mu}", "mu"),
+        (array("mu", K, bold=True)[i], r"\mu_{i}", "mu[i]"),
+        (array("m", K, latex=r"\hat{m}")[i], r"\hat{m}_{i}", "m[i]"),
+        (real("r", latex=r"\bar{r}") + 1, r"\bar{r} + 1", "r + 1"),
+        (function("F")(x), "F(x)", "F(x)"),
+    ],
+)
+def test_print_follows_the_author(expr, wanted, words):
+    assert latex(expr) == wanted
+    if words is not None:
+        assert plain(expr) == words
+
+
+def test_what_is_arranged_is_checked_like_what_it_stands_for():
+    a, b, c = real("a b c")
+    derive(in_order(c, -a, b) ** 2, sizes={}).equals(
+        in_order((b - a) ** 2, 2 * c * (b - a), c**2), because="the square"
+    )
+    derive(sum_over(in_order(h[t, i], -a), t)).equals(
+        in_order(sum_over(h[t, i], t), -T * a), because="the constant leaves the sum"
+    )
+    derive(partial(over(a**2, b), a)).equals(over(2 * a, b), because="the power rule")
+    with pytest.raises(FalseStep):
+        derive(in_order(c, -a, b)).equals(c + a + b, because="a lost sign")
+    with pytest.raises(FalseStep):
+        derive(over(a, b)).equals(b / a, because="upside down")
+    with pytest.raises(FalseStep):
+        derive(in_order(a, b, product=True)).equals(a + b, because="a sum")
+    with pytest.raises(ZeroDivisionError):
+        over(a, 0)
+    with pytest.raises(TypeError, match="two parts"):
+        in_order(a)
+
+
+def test_arranged_parts_keep_what_is_known_of_them():
+    unknown = Symbol("z")
+    assert in_order(tau, tau).is_positive
+    assert in_order(unknown, 1).is_real is None
+    assert over(x, tau).is_real
+    assert in_order(-tau, -1).is_negative
+
+
+def test_typeset_symbols_are_told_apart_and_survive_a_copy():
+    hat = real("x", latex=r"\hat{x}")
+    assert pickle.loads(pickle.dumps(hat)).latex == hat.latex
+    with pytest.raises(ValueError, match="two different symbols"):
+        derive(hat).equals(x, because="no")
+    with pytest.raises(ValueError, match="one by one"):
+        real("a b", latex="c")
+
+
+def test_a_restated_result_says_where_it_is_proved(monkeypatch):
+    monkeypatch.setenv("LIB_BOOK_BUILD", "1")
+    original = derive(log(Z), sizes={T: (1, 2), K: (2,)})
+    original = original.equals(log(path_sum(exp(f(y)), y)), because="by name").named(
+        "test-original"
+    )
+    again = restate("test-original", log(Z), "==", log(path_sum(exp(f(y)), y)))
+    assert "proved elsewhere: {eq}`test-original`" in again.markdown()
+    assert "$$ (" not in again.markdown()
+    bundle = again._repr_mimebundle_()
+    (mime,) = [name for name in bundle if name.endswith("+json")]
+    assert mime == "application/vnd.derive-implement-train.restated+json"
+    facts, first = bundle[mime], original.as_json()
+    for key in ("statement", "standing", "sizes", "about", "definitions"):
+        assert facts[key] == first[key]
+    assert any(line.startswith("Z = sum(") for line in facts["definitions"])
+    assert restate("a-b", x, "<=", tau, sizes={T: (1, 2)}).standing == "proved for sizes"
+    assert "for T ∈ {1, 2}" in str(restate("a-b", x * T, "<=", tau, sizes={T: (1, 2)}))
+    with pytest.raises(ValueError, match="unknown relation"):
+        restate("a-b", x, "~~", tau)
+    with pytest.raises(ValueError, match="goes with sizes"):
+        restate("a-b", x, "==", tau, standing="proved for sizes")
+
+
+def test_definitions_and_citations(monkeypatch):
+    monkeypatch.setenv("LIB_BOOK_BUILD", "1")
     shown = define("test-alpha", alpha)
     assert shown.standing == "definition"
     assert shown.latex().count("&=") == 2
