@@ -1,0 +1,1 @@
+"""Attention: what each token takes from all others, and what that costs."""
