@@ -1,0 +1,1 @@
+"""Kernels: similarities between samples, and what they measure."""

@@ -1,0 +1,127 @@
+"""Inputs of the HSIC functions: checked once, and brought into one form for all of them."""
+
+import math
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from lib.kernels._hsic_bandwidth import median_distance
+from lib.kernels._hsic_kernels import GRAMS, INVARIANT, Gram
+
+Kernel = Literal["gaussian", "linear", "distance"] | Callable[[Tensor, Tensor], Tensor]
+"""A kernel by name, or a function of ``(a, dims)`` and ``(b, dims)`` that gives ``(a, b)``."""
+
+Bandwidth = float | Tensor | None
+
+
+class Variable(NamedTuple):
+    """One variable: its samples in the units of its kernel, and that kernel."""
+
+    points: Tensor  # samples dims, in the dtype of the computation
+    gram: Gram
+    kernel: Kernel
+
+
+class Pair(NamedTuple):
+    """Two checked variables, and the dtype of the caller."""
+
+    x: Variable
+    y: Variable
+    dtype: torch.dtype
+
+
+def prepare(
+    x: Tensor,
+    y: Tensor,
+    kernel: Kernel | tuple[Kernel, Kernel],
+    bandwidth_x: Bandwidth,
+    bandwidth_y: Bandwidth,
+    *,
+    least: int,
+    why: str,
+) -> Pair:
+    """Check both variables; ``why`` says what needs at least ``least`` samples."""
+    check_samples("x", x)
+    check_samples("y", y)
+    if len(x) != len(y):
+        raise ValueError(
+            f"x has {len(x)} samples and y {len(y)}; they must be pairs: row i of y belongs to "
+            "row i of x"
+        )
+    if len(x) < least:
+        raise ValueError(f"{why} needs at least {least} samples, got {len(x)}")
+    if x.dtype != y.dtype:
+        raise TypeError(
+            f"x is {x.dtype} and y {y.dtype}; give both the same dtype, for instance with "
+            "y.to(x.dtype)"
+        )
+    if x.device != y.device:
+        raise ValueError(f"x is on {x.device} and y on {y.device}; move them: y.to(x.device)")
+    kernel_x, kernel_y = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+    first = variable("x", x, kernel_x, bandwidth_x)
+    return Pair(first, variable("y", y, kernel_y, bandwidth_y), x.dtype)
+
+
+def variable(name: str, samples: Tensor, kernel: Kernel, bandwidth: Bandwidth) -> Variable:
+    """Put the samples of one variable into the units of its kernel; half becomes float32."""
+    points = samples.to(torch.promote_types(samples.dtype, torch.float32))
+    gram = kernel if callable(kernel) else GRAMS.get(kernel)
+    if gram is None:
+        names = ", ".join(repr(known) for known in GRAMS)
+        raise ValueError(f"kernel must be {names} or a function, got {kernel!r}")
+    if kernel == "gaussian":
+        points = points / checked_bandwidth(name, points, bandwidth)
+    elif bandwidth is not None:
+        raise ValueError(
+            f"bandwidth_{name} is for the Gaussian kernel; the kernel {kernel!r} has no bandwidth"
+        )
+    if kernel in INVARIANT:  # a shift far from the origin would cost digits and change nothing
+        points = points - points.detach().mean(0)
+    return Variable(points, gram, kernel)
+
+
+def checked_bandwidth(name: str, points: Tensor, bandwidth: Bandwidth) -> float | Tensor:
+    """Return the bandwidth, by default the median distance, held constant by autograd."""
+    if bandwidth is None:
+        median = median_distance(points.detach())
+        if not bool(median > 0):
+            raise ValueError(
+                f"the median distance of {name} is 0: at least half of the pairs of its samples "
+                f"coincide, and no bandwidth follows from them; give bandwidth_{name}, or use the "
+                "kernel 'linear' for a constant or one-hot variable"
+            )
+        return median
+    value = float(bandwidth)
+    if not (0 < value < math.inf):
+        raise ValueError(f"bandwidth_{name} must be positive and finite, got {value}")
+    return bandwidth.to(points) if isinstance(bandwidth, Tensor) else value
+
+
+def check_samples(name: str, samples: Tensor) -> None:
+    """Refuse what is not a finite floating ``samples dims`` tensor."""
+    if not isinstance(samples, Tensor):
+        kind = f"{type(samples).__module__}.{type(samples).__qualname__}"
+        raise TypeError(
+            f"{name} must be a tensor, got {kind.removeprefix('builtins.')}; convert with "
+            f"torch.as_tensor({name})"
+        )
+    if not samples.is_floating_point():
+        raise TypeError(
+            f"{name} must be floating, got {samples.dtype}; use {name}.double(), and one-hot "
+            "vectors for class labels"
+        )
+    if samples.dim() != 2:
+        mend = f"; a single column becomes one with {name}[:, None]" if samples.dim() == 1 else ""
+        raise ValueError(
+            f"{name} must have the shape (samples, dims), got {tuple(samples.shape)}{mend}"
+        )
+    if samples.shape[1] == 0:
+        raise ValueError(f"{name} has no columns: its shape is {tuple(samples.shape)}")
+    if not bool(samples.isfinite().all()):
+        row, column = (~samples.isfinite()).nonzero()[0].tolist()
+        raise ValueError(
+            f"{name}[{row}, {column}] is {samples[row, column].item()}; HSIC compares all samples "
+            "with all, so that one such value spoils everything: leave out those rows of x and y"
+        )

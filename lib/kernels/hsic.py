@@ -1,0 +1,2 @@
+"""x"""
+from lib.kernels._hsic_estimators import cka, gaussian_kernel, hsic, incomplete_cholesky, median_bandwidth
