@@ -10,8 +10,13 @@ from sympy import Symbol
 
 from .calculus import differentiate
 from .errors import Undefined, Unsupported
-from .evaluate import Backend, Evaluator, Scope
+from .evaluate import Evaluator
+from .grids import Grid
 from .operators import Partial
+from .quadrature import Loss, integrate, integrate_nested
+from .summation import add_up, difference_quotient
+from .values import Backend, Scope
+from .written import written_integral, written_sum
 
 DIGITS = 50
 
@@ -107,7 +112,22 @@ class Symbolic(Backend):
             result = differentiate(result, variable)
         if replaced is not None:
             return self.constant(result.subs(variable, 0))
-        return result.subs(variable, scope.bindings.get(by, variable))
+        return at_value(result, variable, scope.bindings.get(by, variable))
+
+    def integral(self, evaluator: Evaluator, node: Any, scope: Scope) -> Any:
+        """The integral written out, with a variable of its own."""
+        low, high = (evaluator.value(end, scope) for end in (node.low, node.high))
+        return written_integral(
+            lambda x: evaluator.value(node.body, scope.with_binding(node.variable, x)), low, high
+        )
+
+    def infinite_sum(self, term: Callable[[Any], Any], variable: Any, low: Any) -> Any:
+        """The sum written out, with an index of its own."""
+        return written_sum(term, low)
+
+    def hypergeometric(self, upper: list[Any], lower: list[Any], z: Any) -> Any:
+        """SymPy's function."""
+        return sympy.hyper(upper, lower, z)
 
     def compare(self, relation: Any, left: Any, right: Any) -> bool:
         """Whether the relation holds for all values that the symbols can take."""
@@ -121,12 +141,20 @@ class Numeric(Backend):
     """Numbers of the working precision at one point of the domain."""
 
     def __init__(
-        self, sample: Callable[[Symbol], Any], point: dict[Symbol, Any] | None = None
+        self,
+        sample: Callable[[Symbol], Any],
+        point: dict[Symbol, Any] | None = None,
+        loss: Loss | None = None,
     ) -> None:
-        """Take the function that draws a symbol's value, the same at every call."""
+        """Take the function that draws a symbol's value, the same at every call.
+
+        `loss` tells afterwards how exact the values are: integrals have fewer digits.
+        """
         self.sample = sample
         self.point = {} if point is None else point
+        self.loss = Loss() if loss is None else loss
         self.moved: dict[Symbol, Any] = {}
+        self._inside = False
 
     def constant(self, number: Any) -> Any:
         """The number to the working precision."""
@@ -181,15 +209,16 @@ class Numeric(Backend):
         direct = _MPMATH.get(function.__name__) or getattr(mpmath, function.__name__, None)
         if direct is not None:
             return _defined(lambda: direct(*values), f"{function.__name__} at {values[0]}")
+        digits = mpmath.mp.dps
         exact = function(
-            *(sympy.Float(v, DIGITS) if mpmath.im(v) == 0 else sympy.sympify(v) for v in values)
+            *(sympy.Float(v, digits) if mpmath.im(v) == 0 else sympy.sympify(v) for v in values)
         )
         return _defined(
-            lambda: sympy.N(exact, DIGITS)._to_mpmath(mpmath.mp.prec), function.__name__
+            lambda: sympy.N(exact, digits)._to_mpmath(mpmath.mp.prec), function.__name__
         )
 
     def derivative(self, evaluator: Evaluator, node: Partial, scope: Scope) -> Any:
-        """Central differences at three times the precision, independent of the calculus."""
+        """Central differences at a multiple of the precision, independent of the calculus."""
         body, by, order = node.args
         replaced = at_replaced(by, evaluator, scope)
         if replaced is not None:
@@ -199,27 +228,69 @@ class Numeric(Backend):
             key = variable_of(by, evaluator, scope)
             centre = scope.bindings[by] if by in scope.bindings else self.symbol(key)
 
-        def shifted(value: Any) -> Any:
+        def shifted(value: Any, loss: Loss) -> Any:
             inner = scope.with_binding(by, value) if by in scope.bindings else scope
-            moved = Numeric(self.sample, self.point)
+            moved = Numeric(self.sample, self.point, loss)
             moved.moved = {**self.moved, key: value}
             return Evaluator(moved, evaluator.sizes).value(body, inner)
 
-        with mpmath.workprec(mpmath.mp.prec * 3):
-            step = mpmath.mpf(10) ** (-DIGITS)
-            if int(order) == 1:
-                result = (shifted(centre + step) - shifted(centre - step)) / (2 * step)
-            elif int(order) == 2:
-                result = (
-                    shifted(centre + step) - 2 * shifted(centre) + shifted(centre - step)
-                ) / step**2
-            else:
-                raise Unsupported("numerical derivatives of order three or more")
-        return +result
+        return difference_quotient(shifted, centre, int(order), self.loss, mpmath.mp.dps)
+
+    def integral(self, evaluator: Evaluator, node: Any, scope: Scope) -> Any:
+        """Quadrature: with mpmath for one variable, on a grid of doubles for more."""
+        if self._inside:
+            raise _Nested
+        low, high = (evaluator.value(end, scope) for end in (node.low, node.high))
+        self._inside = True
+        try:
+            return integrate(
+                lambda x: evaluator.value(node.body, scope.with_binding(node.variable, x)),
+                low,
+                high,
+                lambda x: self._on_grid(node.body, evaluator, scope, node.variable, x),
+                self.loss,
+            )
+        except _Nested:
+            return self._nested(evaluator, node, scope)
+        finally:
+            self._inside = False
+
+    def _on_grid(self, body: Any, evaluator: Evaluator, scope: Scope, variable: Any, x: Any) -> Any:
+        grid = Grid(self.symbol, self.entry, 0)
+        inner = Evaluator(grid, evaluator.sizes)
+        return inner.value(body, _as_doubles(scope).with_binding(variable, x))
+
+    def _nested(self, evaluator: Evaluator, node: Any, scope: Scope) -> Any:
+        def value(nodes: int) -> Any:
+            grid = Grid(self.symbol, self.entry, nodes)
+            result = Evaluator(grid, evaluator.sizes).value(node, _as_doubles(scope))
+            depth.append(grid.deepest)
+            return result
+
+        depth: list[int] = []
+        value(3)
+        return integrate_nested(value, depth[0], self.loss)
+
+    def infinite_sum(self, term: Callable[[Any], Any], variable: Any, low: Any) -> Any:
+        """The terms added up."""
+        return add_up(term, low, self.loss)
+
+    def hypergeometric(self, upper: list[Any], lower: list[Any], z: Any) -> Any:
+        """mpmath's function."""
+        return _defined(lambda: mpmath.hyper(upper, lower, z), "a hypergeometric function")
 
     def compare(self, relation: Any, left: Any, right: Any) -> bool:
         """Whether the relation holds between the values."""
         return bool(relation.func(sympy.Float(left, DIGITS), sympy.Float(right, DIGITS)))
+
+
+class _Nested(Exception):  # noqa: N818 (control flow, not an error)
+    """An integral inside an integral was met."""
+
+
+def _as_doubles(scope: Scope) -> Scope:
+    bindings = {k: float(v) if isinstance(v, mpmath.mpf) else v for k, v in scope.bindings.items()}
+    return Scope(bindings, scope.replaced)
 
 
 _MPMATH = {
@@ -232,6 +303,14 @@ _MPMATH = {
     "conjugate": mpmath.conj,
     "arg": mpmath.arg,
 }
+
+
+def at_value(expr: Any, variable: Symbol, value: Any) -> Any:
+    """`expr` at a value of a variable; a hypergeometric function at 0 is 1."""
+    result = expr.subs(variable, value) if value != variable else expr
+    return result.replace(
+        lambda e: isinstance(e, sympy.hyper) and e.args[2] == 0, lambda e: sympy.S.One
+    )
 
 
 def _defined(compute: Any, what: str) -> Any:

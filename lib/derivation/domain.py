@@ -1,23 +1,23 @@
 """The domain of a statement: its symbols, sizes and indices, and points to try it at."""
 
 import itertools
-import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import mpmath
 import sympy
 from sympy import Symbol
 from sympy.printing.pretty.pretty_symbology import pretty_symbol
 
+from .conditions import of_indices, written_out
 from .evaluate import Backend, Evaluator, Scope
 from .names import Abbreviation, Call, Head, free_names
-from .operators import Replaced
+from .operators import BigMax, Node, PathSum, Replaced
+from .points import sampler as sampler
+from .printing import plain
 from .symbols import Index, Path
 
 Sizes = Mapping[Symbol, tuple[int, ...]]
-PATTERNS = ("zero", "equal", "ties", "large", "random")
 
 
 @dataclass
@@ -29,16 +29,20 @@ class Ingredients:
     symbols: set[Symbol] = field(default_factory=set)
     free: set[Any] = field(default_factory=set)
     functions: set[str] = field(default_factory=set)
+    conditions: tuple[Any, ...] = ()
 
 
-def ingredients(*expressions: Any) -> Ingredients:
-    """The symbols of the expressions, those of named definitions included.
+def ingredients(*expressions: Any, where: tuple[Any, ...] = ()) -> Ingredients:
+    """The symbols of the expressions and conditions, those of named definitions included.
 
     Raises:
-        ValueError: When two different symbols have one name.
+        ValueError: When two different symbols have one name where a reader would take them for
+            one.
     """
-    found = Ingredients()
+    found = Ingredients(conditions=where)
+    expressions = (*expressions, *where)
     placeholders: set[Any] = set()
+    bound: set[Any] = set()
     seen: set[Any] = set()
     stack = list(expressions)
     while stack:
@@ -49,18 +53,23 @@ def ingredients(*expressions: Any) -> Ingredients:
         stack.extend(_parts(expr, found))
         if isinstance(expr, Call):
             placeholders.update(p for p in expr.named.parameters if isinstance(p, Symbol))
+        if isinstance(expr, Node):
+            bound |= expr.binds
         if isinstance(expr, Replaced):
             placeholders.update(p for p, _ in expr.args[1:] if isinstance(p, Symbol))
-    found.symbols -= found.sizes | placeholders - set().union(*map(_outside, expressions))
+    found.symbols -= found.sizes | (placeholders | bound) - set().union(*map(_outside, expressions))
     for expr in expressions:
-        found.free |= free_names(expr)
-    _require_distinct(found)
+        if expr not in where or of_indices(expr):
+            found.free |= free_names(expr)
+    _require_distinct(found, bound)
+    for expr in seen:
+        _require_unshadowed(expr)
     return found
 
 
 def _outside(expr: Any) -> set[Any]:
     """Plain symbols that occur outside of named definitions."""
-    return {s for s in expr.atoms(Symbol) if not isinstance(s, (Index, Head))}
+    return {s for s in expr.free_symbols if isinstance(s, Symbol) and not isinstance(s, Index)}
 
 
 def _parts(expr: Any, found: Ingredients) -> list[Any]:
@@ -98,11 +107,11 @@ def _note_sizes(found: Ingredients, *expressions: Any) -> None:
         found.sizes |= plain
 
 
-def _require_distinct(found: Ingredients) -> None:
+def _require_distinct(found: Ingredients, bound: set[Any]) -> None:
     by_name: dict[str, Any] = {}
-    everything = [*found.symbols, *found.sizes, *found.arrays]
+    everything = [*found.symbols, *found.sizes, *found.arrays, *found.free, *bound]
     for symbol in everything:
-        name = str(symbol.label) if isinstance(symbol, sympy.IndexedBase) else symbol.name
+        name = _name(symbol)
         other = by_name.setdefault(name, symbol)
         if other != symbol:
             raise ValueError(
@@ -111,7 +120,34 @@ def _require_distinct(found: Ingredients) -> None:
             )
 
 
+def _require_unshadowed(expr: Any) -> None:
+    """Inside a sum over n no other symbol may be called n: on the page they would be one."""
+    if isinstance(expr, PathSum):
+        bound = [expr.args[1]]
+    elif isinstance(expr, (sympy.Sum, sympy.Product, BigMax)):
+        bound = [limit[0] for limit in expr.args[1:]]
+    else:
+        return
+    names = {_name(b): b for b in bound}
+    for symbol in expr.args[0].atoms(Symbol, sympy.IndexedBase):
+        label = symbol.label if isinstance(symbol, sympy.IndexedBase) else symbol
+        other = names.get(_name(symbol))
+        if other is not None and symbol != other and label != getattr(other, "label", other):
+            raise ValueError(
+                f"two different symbols are called {_name(symbol)!r} in {expr}: {_known(other)}, "
+                f"bound there, and {_known(symbol)}; give one another name"
+            )
+
+
+def _name(symbol: Any) -> str:
+    return str(symbol.label) if isinstance(symbol, sympy.IndexedBase) else str(symbol.name)
+
+
 def _known(symbol: Any) -> str:
+    if isinstance(symbol, Path):
+        return f"a path of {symbol.length} tags in 1..{symbol.num_tags}"
+    if isinstance(symbol, Index):
+        return f"an index in {symbol.lower}..{symbol.upper}"
     if isinstance(symbol, sympy.IndexedBase):
         return f"an array of shape {symbol.shape}"
     facts = [f"{k}={v}" for k, v in sorted(symbol._assumptions_orig.items()) if k != "commutative"]
@@ -124,6 +160,7 @@ class Instance:
 
     sizes: Mapping[Symbol, int]
     bindings: Mapping[Any, Any]
+    conditions: tuple[Any, ...] = ()
 
     def __str__(self) -> str:
         """The values in words."""
@@ -133,7 +170,7 @@ class Instance:
 
 
 def instances(found: Ingredients, sizes: Sizes) -> Iterator[Instance]:
-    """Every choice of the sizes with every choice of the free indices and paths."""
+    """Every choice of sizes, free indices and free paths that the conditions allow."""
     names = sorted(found.sizes, key=str)
     for values in itertools.product(*(sizes[n] for n in names)):
         chosen = dict(zip(names, values, strict=True))
@@ -142,72 +179,16 @@ def instances(found: Ingredients, sizes: Sizes) -> Iterator[Instance]:
         free = sorted(found.free, key=lambda f: (isinstance(f, Path), str(f)))
         for name in free:
             if isinstance(name, Path):
-                tags = range(1, integer(name.num_tags, Scope()) + 1)
-                ranges.append(itertools.product(tags, repeat=integer(name.length, Scope())))
+                length, num_tags = (integer(e, Scope()) for e in (name.length, name.num_tags))
+                ranges.append(name.sequences(length, num_tags))
             else:
                 low, high = (integer(e, Scope()) for e in (name.lower, name.upper))
                 ranges.append(range(low, high + 1))
         for chosen_free in itertools.product(*map(list, ranges)):
-            yield Instance(chosen, dict(zip(free, chosen_free, strict=True)))
-
-
-def sampler(pattern: str, seed: int) -> Any:
-    """A function that gives each symbol a value of its domain, the same at every call."""
-
-    def sample(symbol: Symbol) -> Any:
-        draw = random.Random(f"{pattern} {seed} {symbol.name}")
-        return mpmath.mpmathify(_draw(symbol, pattern, draw))
-
-    return sample
-
-
-def _draw(symbol: Symbol, pattern: str, draw: random.Random) -> Any:
-    if symbol.is_integer:
-        return _draw_integer(symbol, pattern, draw)
-    if symbol.is_imaginary:
-        return 1j * draw.uniform(0.5, 3) * draw.choice((-1, 1))
-    if not symbol.is_extended_real:
-        turn = draw.choice((1, -1, 1j, -1j, complex(-0.6, -0.8), complex(-0.6, 0.8)))
-        return turn * _magnitude(pattern, draw)
-    if symbol.is_positive or symbol.is_negative:
-        size = math_exp(draw.uniform(-3, 3)) if pattern == "random" else _magnitude(pattern, draw)
-        return (1 if symbol.is_positive else -1) * (size or 1)
-    value = _magnitude(pattern, draw) or (1 if symbol.is_nonzero else 0)
-    if symbol.is_nonnegative or symbol.is_nonpositive:
-        return value if symbol.is_nonnegative else -value
-    return value if pattern == "equal" else value * draw.choice((1, -1))
-
-
-def _magnitude(pattern: str, draw: random.Random) -> float:
-    if pattern == "zero":
-        return 0.0
-    if pattern == "equal":
-        return 1.0
-    if pattern == "ties":
-        return draw.choice((0.5, 1.0, 2.0))
-    return draw.uniform(30, 60) if pattern == "large" else draw.uniform(0.05, 3)
-
-
-def math_exp(x: float) -> float:
-    """The exponential, as a plain number."""
-    return float(mpmath.exp(x))
-
-
-def _draw_integer(symbol: Symbol, pattern: str, draw: random.Random) -> int:
-    low = 1 if symbol.is_positive else (0 if symbol.is_nonnegative else -6)
-    high = -1 if symbol.is_negative else (0 if symbol.is_nonpositive else 12)
-    if pattern in ("zero", "equal"):
-        wanted = 0 if pattern == "zero" else 1
-        value = min(max(wanted, low), high)
-    else:
-        value = draw.randint(low, high)
-    if symbol.is_odd and value % 2 == 0:
-        value += 1 if value + 1 <= high else -1
-    if symbol.is_even and value % 2:
-        value += 1 if value + 1 <= high else -1
-    if symbol.is_nonzero and value == 0:
-        value = 2 if symbol.is_even else 1
-    return value
+            bindings = dict(zip(free, chosen_free, strict=True))
+            conditions = written_out(found.conditions, chosen, bindings)
+            if conditions is not None:
+                yield Instance(chosen, bindings, conditions)
 
 
 def in_words(found: Ingredients, sizes: Mapping[Symbol, Any] | None) -> str:
@@ -226,7 +207,18 @@ def in_words(found: Ingredients, sizes: Mapping[Symbol, Any] | None) -> str:
     free = [str(size) for size in sorted(found.sizes, key=str) if not (sizes or {}).get(size)]
     if free:
         parts.append(f"any {', '.join(free)} ≥ 1")
+    if found.conditions:
+        parts.append("where " + ", ".join(map(_condition_in_words, found.conditions)))
     return "; ".join(parts)
+
+
+_SIGNS = {sympy.Lt: "<", sympy.Le: "≤", sympy.Gt: ">", sympy.Ge: "≥", sympy.Ne: "≠"}
+
+
+def _condition_in_words(condition: Any) -> str:
+    every = sorted(map(str, free_names(condition))) if not of_indices(condition) else []
+    words = f"{plain(condition.lhs)} {_SIGNS[condition.func]} {plain(condition.rhs)}"
+    return f"{words} for every {', '.join(every)}" if every else words
 
 
 def sizes_in_words(sizes: Mapping[str, Any]) -> str:

@@ -28,5 +28,13 @@ class Undefined(DerivationError):  # noqa: N818
     """An expression without a value at a point: division by zero, logarithm of zero, overflow."""
 
 
+class NotFinite(Undefined):
+    """An oracle whose formula overflows or has no value at the inputs, and where it happens."""
+
+
 class Unsupported(DerivationError):  # noqa: N818
     """An expression that a means of decision cannot treat; the next means is tried."""
+
+
+class Unsettled(Unsupported):
+    """A number that quadrature or a slow sum does not settle at one point; others are tried."""

@@ -4,10 +4,8 @@ With SymPy's numbers it writes an expression out for given sizes, with mpmath's 
 NumPy's and torch's it is the oracle. Cost: K^T evaluations of its body for a path sum.
 """
 
-import itertools
 import operator
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import sympy
@@ -18,72 +16,9 @@ from .errors import OutOfRange, Unsupported
 from .names import Abbreviation, Call, Recursion, free_names
 from .operators import BigMax, Indicator, Node, Partial, PathMax, PathSum, Replaced
 from .symbols import Path
+from .values import Backend, Scope
 
-_NO_NUMBERS = "only indices can be evaluated here"
-
-
-class Backend:
-    """The numbers that expressions are evaluated in; this base has none, only indices."""
-
-    def constant(self, number: Any) -> Any:
-        """A Python integer or SymPy number as a value."""
-        raise Unsupported(_NO_NUMBERS)
-
-    def symbol(self, symbol: Symbol) -> Any:
-        """The value of a plain symbol."""
-        raise Unsupported(_NO_NUMBERS)
-
-    def entry(self, array: Any, indices: tuple[int, ...]) -> Any:
-        """The value of an array at 1-based indices."""
-        raise Unsupported(_NO_NUMBERS)
-
-    def unknown(self, function: Any, indices: tuple[int, ...], arguments: list[Any]) -> Any:
-        """The value of an unknown function."""
-        raise Unsupported(_NO_NUMBERS)
-
-    def add(self, values: list[Any]) -> Any:
-        """The sum of one value or more."""
-        raise Unsupported(_NO_NUMBERS)
-
-    def multiply(self, values: list[Any]) -> Any:
-        """The product of one value or more."""
-        raise Unsupported(_NO_NUMBERS)
-
-    def power(self, base: Any, exponent: Any) -> Any:
-        """A power."""
-        raise Unsupported(_NO_NUMBERS)
-
-    def maximum(self, values: list[Any]) -> Any:
-        """The largest of one value or more."""
-        raise Unsupported(_NO_NUMBERS)
-
-    def apply(self, function: Any, values: list[Any]) -> Any:
-        """A SymPy function, as `exp`, at `values`."""
-        raise Unsupported(_NO_NUMBERS)
-
-    def derivative(self, evaluator: "Evaluator", node: Partial, scope: "Scope") -> Any:
-        """The value of a derivative."""
-        raise Unsupported(_NO_NUMBERS)
-
-    def compare(self, relation: Any, left: Any, right: Any) -> bool:
-        """Whether a relation between values that are no integers holds."""
-        raise Unsupported(_NO_NUMBERS)
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What indices, paths and parameters stand for, and which arrays are replaced by what."""
-
-    bindings: Mapping[Any, Any] = field(default_factory=dict)
-    replaced: Mapping[Any, tuple[Any, Any, "Scope"]] = field(default_factory=dict)
-
-    def with_binding(self, variable: Any, value: Any) -> "Scope":
-        """This scope in which `variable` stands for `value`."""
-        return Scope({**self.bindings, variable: value}, self.replaced)
-
-    def integral(self) -> bool:
-        """Whether only integers and paths are bound: such values can be keys."""
-        return all(isinstance(v, (int, tuple)) for v in self.bindings.values())
+__all__ = ["Backend", "Evaluator", "Scope"]
 
 
 class Evaluator:
@@ -226,6 +161,10 @@ class Evaluator:
     def _function(self, expr: Any, scope: Scope) -> Any:
         return self.backend.apply(expr.func, [self.value(a, scope) for a in expr.args])
 
+    def _hypergeometric(self, expr: Any, scope: Scope) -> Any:
+        upper, lower = ([self.value(a, scope) for a in part] for part in expr.args[:2])
+        return self.backend.hypergeometric(upper, lower, self.value(expr.args[2], scope))
+
     def _maximum(self, expr: Any, scope: Scope) -> Any:
         return self.backend.maximum([self.value(a, scope) for a in expr.args])
 
@@ -249,7 +188,8 @@ class Evaluator:
         body, variable, conditions = expr.args
         length = self.integer(variable.length, scope)
         tags = range(1, self.integer(variable.num_tags, scope) + 1)
-        for tag_sequence in itertools.product(tags, repeat=length):
+        num_tags = self.integer(variable.num_tags, scope)
+        for tag_sequence in variable.sequences(length, num_tags):
             inner = scope.with_binding(variable, tag_sequence)
             if all(self.holds(c, inner) for c in conditions):
                 yield self.value(body, inner)
@@ -270,6 +210,8 @@ class Evaluator:
         return tuple(scope.bindings.get(n) for n in names)
 
     def _combine(self, expr: Any, scope: Scope) -> Any:
+        if isinstance(expr, sympy.Sum) and expr.has(sympy.oo):
+            return self._sum(expr.args[0], expr.args[1:], scope)
         if isinstance(expr, PathSum):
             values = list(self._paths(expr, scope))
         else:
@@ -280,6 +222,22 @@ class Evaluator:
             return self.backend.maximum(values)
         if isinstance(expr, sympy.Product):
             return self.backend.multiply(values or [self.backend.constant(1)])
+        return self.backend.add(values or [self.backend.constant(0)])
+
+    def _sum(self, body: Any, limits: tuple[Any, ...], scope: Scope) -> Any:
+        """A sum of which some ranges may be without end."""
+        if not limits:
+            return self.value(body, scope)
+        *inner, (variable, low, high) = limits
+
+        def term(k: Any) -> Any:
+            return self._sum(body, tuple(inner), scope.with_binding(variable, k))
+
+        first = self.integer(low, scope)
+        if high == sympy.oo:
+            return self.backend.infinite_sum(term, variable, first)
+        last = self.integer(high, scope)
+        values = [term(k) for k in range(first, last + 1)]
         return self.backend.add(values or [self.backend.constant(0)])
 
     # Names, derivatives, replacements.
@@ -353,6 +311,7 @@ _METHODS: dict[type, Any] = {
     sympy.Mul: Evaluator._mul,
     sympy.Pow: Evaluator._pow,
     sympy.Max: Evaluator._maximum,
+    sympy.hyper: Evaluator._hypergeometric,
     sympy.Piecewise: Evaluator._piecewise,
     sympy.KroneckerDelta: Evaluator._indicator,
     Indicator: Evaluator._indicator,

@@ -30,6 +30,11 @@ class Node(Expr):  # type: ignore[misc]
     # What a new kind of node says of itself; it prints by `_latex` and `_sympystr` (SymPy's own
     # hooks, which get the printer).
 
+    @property
+    def binds(self) -> frozenset[Any]:
+        """The plain symbols that it binds, such as the variable of an integral."""
+        return frozenset()
+
     def evaluated(self, evaluator: Any, scope: Any) -> Any:
         """Its value: `evaluator.value(part, scope)` evaluates a part, `evaluator.backend` counts.
 
@@ -96,7 +101,13 @@ def _limits(binder: Any) -> Tuple:
     if isinstance(binder, Index):
         return Tuple(binder, binder.lower, binder.upper)
     if isinstance(binder, (tuple, Tuple)) and len(binder) == 3 and isinstance(binder[0], Index):
-        return Tuple(*binder)
+        variable, low, high = map(sympy.sympify, binder)
+        if low.is_Integer and low < 1 and variable.is_positive:
+            raise ValueError(
+                f"the index {variable} starts at {variable.lower} but this range at {low}: make "
+                f"it index('{variable}', {low}, {high})"
+            )
+        return Tuple(variable, low, high)
     raise TypeError(
         f"expected an index or (index, low, high), got {binder!r}: make indices with index(...)"
     )

@@ -1,6 +1,7 @@
 """Typed symbols: sizes, indices with a range, arrays, paths, and plain real symbols."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import sympy
@@ -38,8 +39,11 @@ class Index(Symbol):  # type: ignore[misc]
 
     def __new__(cls, name: str, lower: Any, upper: Any) -> "Index":
         """Make the symbol; two indices are equal when name and range are."""
-        obj: Index = Symbol.__xnew__(cls, name, integer=True, positive=True)
-        obj.lower, obj.upper = sympy.sympify(lower), sympy.sympify(upper)
+        lower, upper = sympy.sympify(lower), sympy.sympify(upper)
+        below = {} if lower.is_Integer and lower < 0 else {"nonnegative": True}
+        known = below if lower.is_Integer and lower < 1 else {"positive": True}
+        obj: Index = Symbol.__xnew__(cls, name, integer=True, **known)
+        obj.lower, obj.upper = lower, upper
         return obj
 
     def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -73,6 +77,10 @@ class Path(IndexedBase):  # type: ignore[misc]
     def num_tags(self) -> sympy.Expr:
         """The number of values that each tag can take."""
         return self.args[2]
+
+    def sequences(self, length: int, num_tags: int) -> Iterator[tuple[int, ...]]:
+        """All that the path can be, for a length and a number of tags."""
+        return itertools.product(range(1, num_tags + 1), repeat=length)
 
     @property
     def free_symbols(self) -> set[Any]:
