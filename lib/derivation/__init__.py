@@ -28,9 +28,23 @@ from .operators import (
     sum_over,
 )
 from .oracle import Oracle
+from .ordered import in_order, over
+from .restated import restate
 from .result import Conclusion, Result, Step
 from .statements import cite_result, define
-from .symbols import Index, Path, array, function, index, path, positive, real, sizes
+from .symbols import (
+    Index,
+    Path,
+    array,
+    function,
+    index,
+    integer,
+    nonnegative,
+    path,
+    positive,
+    real,
+    sizes,
+)
 
 __all__ = [
     "Abbreviation",
@@ -57,9 +71,13 @@ __all__ = [
     "define",
     "derive",
     "function",
+    "in_order",
     "index",
     "indicator",
+    "integer",
     "max_over",
+    "nonnegative",
+    "over",
     "partial",
     "path",
     "path_max",
@@ -69,6 +87,7 @@ __all__ = [
     "real",
     "recursion",
     "replaced",
+    "restate",
     "sizes",
     "sum_over",
 ]
