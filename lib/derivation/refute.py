@@ -1,6 +1,8 @@
-"""Look for a counterexample: evaluation at points, corners first, with 50 digits."""
+"""Look for a counterexample: evaluation with 50 digits, at simple points first."""
 
+import functools
 import operator
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -8,12 +10,22 @@ from typing import Any
 import mpmath
 
 from .backends import DIGITS, Numeric
-from .domain import PATTERNS, Instance, sampler
-from .errors import OutOfRange, Undefined
+from .domain import Instance
+from .errors import OutOfRange, Undefined, Unsettled
 from .evaluate import Evaluator, Scope
+from .points import PATTERNS, Sample, in_domain, meets, sampler
+from .quadrature import Loss
 
-CHECK_DIGITS = 400
+FINE_DIGITS, FINEST_DIGITS = 200, 400
+LEAST, ENOUGH = 3, 6.0  # points that suffice when they take more than so many seconds
 TOLERANCE = mpmath.mpf(10) ** -30
+SHRINKS = (
+    lambda part: mpmath.nint(part),
+    lambda part: mpmath.nint(2 * part) / 2,
+    lambda part: mpmath.nint(10 * part) / 10,
+)
+
+Sides = tuple[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -32,11 +44,12 @@ class Search:
     counterexample: Counterexample | None
     points: int
     undefined: int
+    digits: int = DIGITS
 
 
 def search(
     relation: str,
-    sides: tuple[Any, Any],
+    sides: Sides,
     chosen: Iterable[Instance],
     *,
     per_instance: int,
@@ -46,76 +59,155 @@ def search(
 
     A point where one side has a value and the other none is a counterexample; points where
     neither has one are counted as undefined.
+
+    Raises:
+        NoPoint: When no point satisfies the conditions of an instance.
     """
     tried = undefined = 0
+    seen, ends = Loss(), time.monotonic() + ENOUGH
     for number, instance in enumerate(chosen):
         for k in range(per_instance):
             pattern = PATTERNS[(k + number) % len(PATTERNS)] if k < len(PATTERNS) else "random"
-            draw = sampler(pattern, seed + 1000 * number + k)
-            verdict = _try(relation, sides, instance, draw)
+            draw = sampler(pattern, seed + 1000 * number + k, instance.conditions)
+            attempt = functools.partial(_try, relation, sides, instance, seen)
+            try:
+                verdict = attempt(draw)
+            except Unsettled:
+                continue
             if isinstance(verdict, Counterexample):
-                return Search(verdict, tried + 1, undefined)
+                simpler = _simpler(attempt, draw, instance)
+                return Search(simpler or verdict, tried + 1, undefined, seen.whole(DIGITS))
             tried += verdict
             undefined += not verdict
-    return Search(None, tried, undefined)
+            if tried >= LEAST and time.monotonic() > ends:
+                return Search(None, tried, undefined, seen.whole(DIGITS))
+    return Search(None, tried, undefined, seen.whole(DIGITS))
+
+
+def _simpler(
+    attempt: Callable[[Sample], bool | Counterexample], draw: Sample, instance: Instance
+) -> Counterexample | None:
+    """The counterexample at rounded values, if the statement fails there too."""
+    for rounded in SHRINKS:
+        seen: dict[Any, Any] = {}
+
+        def sample(symbol: Any, rounded: Any = rounded, seen: Any = seen) -> Any:
+            value = draw(symbol)
+            near = mpmath.mpc(rounded(mpmath.re(value)), rounded(mpmath.im(value)))
+            near = near if mpmath.im(value) else near.real
+            seen[symbol] = near if in_domain(symbol, near) else value
+            return seen[symbol]
+
+        for symbol in set().union(*(c.free_symbols for c in instance.conditions)):
+            sample(symbol)
+        if all(meets(c, seen) for c in instance.conditions):
+            found = attempt(sample)
+            if isinstance(found, Counterexample):
+                return found
+    return None
 
 
 def _try(
-    relation: str, sides: tuple[Any, Any], instance: Instance, draw: Callable[[Any], Any]
+    relation: str, sides: Sides, instance: Instance, seen: Loss, draw: Sample
 ) -> bool | Counterexample:
     """Whether the point could be tried, or the counterexample that it is."""
-    left, right, point = _values(sides, instance, draw, DIGITS)
+    try:
+        left, right, point, slack = _values(sides, instance, draw, DIGITS, seen)
+    except Unsettled:  # by quadrature, at this point
+        return False
     if isinstance(left, Undefined) and isinstance(right, Undefined):
         return False
-    if _holds(relation, left, right):
-        return True
-    if not isinstance(left, Exception) and not isinstance(right, Exception):
-        # Cancellation may have eaten the digits: only what fails with many more digits is false.
-        left, right, point = _values(sides, instance, draw, CHECK_DIGITS)
-        if _holds(relation, left, right):
+    if _failed(left, right) or not _holds(relation, left, right, slack):
+        exact = not _failed(left, right) and slack == 0
+        if exact and _holds_finely(relation, sides, instance, draw):
             return True
-    return Counterexample(_describe(instance, point), _show(left), _show(right))
+        return Counterexample(_describe(instance, point), show_value(left), show_value(right))
+    return True
+
+
+def _failed(left: Any, right: Any) -> bool:
+    return isinstance(left, Exception) or isinstance(right, Exception)
+
+
+def _holds_finely(relation: str, sides: Sides, instance: Instance, draw: Sample) -> bool:
+    """Whether a relation that fails with 50 digits holds but for cancelled digits.
+
+    A true difference stays as the precision grows; what rounding leaves of a zero shrinks.
+    """
+    coarse, fine = (
+        _values(sides, instance, draw, digits, Loss())[:2] for digits in (FINE_DIGITS, FINEST_DIGITS)
+    )
+    if _failed(*coarse) or _failed(*fine):
+        return False
+    with mpmath.workdps(FINEST_DIGITS):
+        before, after = abs(coarse[0] - coarse[1]), abs(fine[0] - fine[1])
+        if after <= before * mpmath.mpf(10) ** (-(FINEST_DIGITS - FINE_DIGITS) // 2):
+            return relation in ("==", "<=", ">=")
+        noise = TOLERANCE * (abs(fine[0]) + abs(fine[1]))
+        real = all(abs(mpmath.im(v)) <= noise for v in fine)
+        return bool(relation != "==" and real and _ORDER[relation](*map(mpmath.re, fine)))
 
 
 def _values(
-    sides: tuple[Any, Any], instance: Instance, draw: Callable[[Any], Any], digits: int
-) -> tuple[Any, Any, dict[Any, Any]]:
+    sides: Sides, instance: Instance, draw: Sample, digits: int, seen: Loss
+) -> tuple[Any, Any, dict[Any, Any], Any]:
+    """Both sides, the point, and how far they may be off where integrals went into them."""
     point: dict[Any, Any] = {}
-    values = []
+    values, loss = [], Loss()
     with mpmath.workdps(digits):
         for side in sides:
             try:
-                evaluator = Evaluator(Numeric(draw, point), instance.sizes)
+                evaluator = Evaluator(Numeric(draw, point, loss), instance.sizes)
                 values.append(evaluator.value(side, Scope(instance.bindings)))
             except (Undefined, OutOfRange) as error:
                 values.append(error)
-    return values[0], values[1], point
+    seen.digits = min(seen.digits, loss.digits)
+    if loss.exact or _failed(*values):
+        return values[0], values[1], point, 0
+    largest = abs(values[0]) + abs(values[1])
+    slack = 100 * (loss.error + largest * mpmath.mpf(10) ** -loss.digits)
+    return values[0], values[1], point, slack
 
 
 _ORDER = {"<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge}
 
 
-def _holds(relation: str, left: Any, right: Any) -> bool:
-    if isinstance(left, Exception) or isinstance(right, Exception):
-        return False
-    slack = TOLERANCE * (1 + abs(left) + abs(right))
+def _holds(relation: str, left: Any, right: Any, slack: Any = 0) -> bool:
+    slack = slack + TOLERANCE * (abs(left) + abs(right))
     if relation == "==":
         return bool(abs(left - right) <= slack)
     if abs(mpmath.im(left)) + abs(mpmath.im(right)) > slack:
         return False
     left, right = mpmath.re(left), mpmath.re(right)
     if relation in ("<", ">"):
-        return bool(_ORDER[relation](left, right))
+        return bool(_ORDER[relation](left, right) and abs(left - right) > slack)
     return bool(_ORDER[relation](left, right) or abs(left - right) <= slack)
 
 
 def _describe(instance: Instance, point: dict[Any, Any]) -> str:
     parts = [str(instance)] if str(instance) else []
-    parts += [f"{k} = {_show(v)}" for k, v in sorted(point.items(), key=lambda kv: str(kv[0]))]
+    parts += [f"{k} = {show_value(v)}" for k, v in sorted(point.items(), key=lambda kv: str(kv[0]))]
     return ", ".join(parts) or "every point"
 
 
-def _show(value: Any) -> str:
+def show_value(value: Any) -> str:
+    """A number as a reader writes it: 1, 0.5, 2 + 3i, 1.41421356237; or why there is none.
+
+    >>> show_value(mpmath.mpf(1)), show_value(mpmath.mpc(2, -1))
+    ('1', '2 - 1i')
+    """
     if isinstance(value, Exception):
         return f"undefined ({value})"
-    return str(mpmath.nstr(value, 12))
+    real, imaginary = mpmath.re(value), mpmath.im(value)
+    if abs(imaginary) <= TOLERANCE * abs(real):
+        return _short(real)
+    if abs(real) <= TOLERANCE * abs(imaginary):
+        return f"{_short(imaginary)}i"
+    sign = "-" if imaginary < 0 else "+"
+    return f"{_short(real)} {sign} {_short(abs(imaginary))}i"
+
+
+def _short(number: Any) -> str:
+    if number == mpmath.nint(number) and abs(number) < 10**12:
+        return str(int(number))
+    return str(mpmath.nstr(number, 12))

@@ -3,13 +3,16 @@
 from typing import Any
 
 from .checked import expression
+from .conditions import checked_conditions
 from .domain import in_words, ingredients
 from .names import Abbreviation, Recursion
 from .printing import RELATIONS_PLAIN
 from .result import Conclusion, Result, register
 
 
-def define(label: str, left: Any, right: Any = None, *, title: str = "") -> Result:
+def define(
+    label: str, left: Any, right: Any = None, *, title: str = "", where: Any = ()
+) -> Result:
     """A numbered definition: of an abbreviation or a recursion, or `left := right`.
 
     Raises:
@@ -21,7 +24,8 @@ def define(label: str, left: Any, right: Any = None, *, title: str = "") -> Resu
         raise TypeError("give a right side, or an abbreviation or recursion")
     else:
         equations = [(expression(left), expression(right), "")]
-    found = ingredients(*(e for lhs, rhs, _ in equations for e in (lhs, rhs)))
+    sides = (e for lhs, rhs, _ in equations for e in (lhs, rhs))
+    found = ingredients(*sides, where=checked_conditions(where))
     whole = equations[-1] if len(equations) == 1 else (equations[-1][0], equations[-1][0], "")
     return register(
         Result(
@@ -38,7 +42,7 @@ def define(label: str, left: Any, right: Any = None, *, title: str = "") -> Resu
 
 
 def cite_result(
-    label: str, left: Any, relation: str, right: Any, *, key: str, title: str = ""
+    label: str, left: Any, relation: str, right: Any, *, key: str, title: str = "", where: Any = ()
 ) -> Result:
     """A numbered statement that only a citation supports.
 
@@ -49,17 +53,19 @@ def cite_result(
         right: Right side.
         key: The BibTeX key of the source.
         title: What it says, in a few words.
+        where: Conditions on the domain, as of `derive`.
     """
     if relation not in RELATIONS_PLAIN:
         raise ValueError(f"unknown relation {relation!r}: one of {', '.join(RELATIONS_PLAIN)}")
     left, right = expression(left), expression(right)
+    found = ingredients(left, right, where=checked_conditions(where))
     return register(
         Result(
             label=label,
             title=title,
             kind="citation",
             standing="cited",
-            domain=in_words(ingredients(left, right), None),
+            domain=in_words(found, None),
             sizes={},
             conclusion=Conclusion(relation, left, right),
             source=key,
