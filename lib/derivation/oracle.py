@@ -4,32 +4,69 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from sympy import Symbol
 
+from .array_modules import ArrayModule
 from .domain import ingredients
-from .errors import Unsupported
 from .evaluate import Backend, Evaluator, Scope
-from .operators import Partial
+from .oracle_inputs import name_of, require_domain, sizes_of, tags_of
+from .stable import Dual, Stable, split
 from .symbols import Index, Path
-
-_COMPLEX_STEP = 1e-30
+from .watch import raise_not_finite
 
 
 class Oracle:
     """A derived formula that can be called with numbers.
 
     Arrays may have any leading batch dimensions before those of the formula; sizes are read off
-    their trailing shapes. The cost is that of the formula itself: K^T for a sum over paths.
+    their trailing shapes. NumPy computes in float64 whatever comes in; tensors keep their type.
+    Exponentials are never formed before the end, so log-sum-exp, softmax, log(1 + exp), a sigmoid
+    or the logarithm of a product or a path sum do not overflow; what does is an error, never a
+    silent infinity. Subtraction of nearly equal *inputs* loses digits as everywhere.
+
+    The cost is that of the formula as it stands: K^T for a sum over paths.
+
+    >>> from sympy import exp, log
+    >>> from lib.derivation import array, index, sizes, sum_over
+    >>> N = sizes("N")
+    >>> n, s = index("n", 1, N), array("s", N)
+    >>> oracle = Oracle(log(sum_over(exp(s[n]), n)), "numpy")
+    >>> round(float(oracle(s=[1000.0, 1000.0])), 6)
+    1000.693147
+    >>> oracle.gradient("s")(s=[1000.0, 1000.0])
+    array([0.5, 0.5])
     """
 
-    def __init__(self, expr: Any, kind: str, label: str = "") -> None:
-        """Take the formula and the kind of numbers."""
-        self.expr, self.kind, self.label = expr, kind, label
+    def __init__(self, expr: Any, kind: str, label: str = "", wrt: tuple[str, ...] = ()) -> None:
+        """Take the formula, the kind of numbers, and what the value is differentiated by."""
+        self.expr, self.kind, self.label, self.wrt = expr, kind, label, wrt
         self.found = ingredients(expr)
         self._arrays = {str(a.label): a for a in self.found.arrays}
         self._symbols = {s.name: s for s in self.found.symbols | self.found.sizes}
-        self._free = {_name(f): f for f in self.found.free}
+        self._free = {name_of(f): f for f in self.found.free}
+
+    def gradient(self, *names: str) -> "Oracle":
+        """The oracle of the derivatives by every entry of an array, or by a plain symbol.
+
+        Args:
+            names: By what; two names give second derivatives, `gradient("h", "h")` the Hessian.
+
+        Returns:
+            An oracle whose values have the named arrays' axes behind all others. It costs as much
+            as the formula times the number of entries, in one vectorised call (forward mode).
+
+        Raises:
+            TypeError: For a name that is neither an array nor a real symbol of the formula.
+        """
+        sizes = {s.name for s in self.found.sizes}
+        known = sorted(({*self._arrays, *self._symbols}) - sizes)
+        wrong = [n for n in names if n not in known]
+        if wrong or not names:
+            raise TypeError(
+                f"the derivative of {self.label or 'the formula'} by {wrong or 'nothing'}: name "
+                f"what it is by, of {', '.join(known) or '(it has no variable)'}"
+            )
+        return Oracle(self.expr, self.kind, self.label, (*self.wrt, *names))
 
     def __call__(self, *, every: Any = (), **values: Any) -> Any:
         """The formula's value.
@@ -38,75 +75,124 @@ class Oracle:
             every: Free indices over whose whole ranges the values are stacked, as trailing axes
                 in this order.
             values: Each array and plain symbol by name; each free index as a 1-based integer; each
-                free path as tags 1..K of shape [..., T].
+                free path as tags 1..K of shape [..., T]. Minus infinity stands for what is ruled
+                out.
 
         Returns:
-            An array or tensor of shape [batch..., one axis for each index of `every`].
+            An array or tensor of shape [batch..., one axis for each index of `every`, the axes of
+            what it is differentiated by].
 
         Raises:
-            TypeError: For a missing or unknown name.
-            ValueError: For shapes that do not fit the formula, or tags or indices out of range.
+            TypeError: For a missing or unknown name, or numbers that are not real.
+            ValueError: For shapes that do not fit the formula, tags or indices out of range, nan,
+                and values outside of a symbol's domain, as -1 for a positive one.
+            NotFinite: When the formula overflows or has no value: which part, at which batch
+                item, and how to mend it.
+            Undefined: When a derivative does not exist, as that of a maximum at a tie.
+            Unsupported: When a part of the formula has no numbers.
         """
         every = (every,) if isinstance(every, Index) else tuple(every)
         self._require_names(values, every)
-        module = _Module(self.kind)
-        given = {name: module.array(v) for name, v in values.items() if name not in self._free}
-        paths = {n: np.asarray(values[n]) for n in values if isinstance(self._free.get(n), Path)}
-        sizes = self._sizes(given, paths)
-        indices = {self._free[n]: int(values[n]) for n in values if _is_index(self._free.get(n))}
-        self._require_in_range(indices, sizes)
-        if any(p.ndim > 1 for p in paths.values()):
-            return self._each_path(given, paths, sizes, indices, every, module)
-        tags = {self._free[n]: _tags(n, p, sizes, self._free[n]) for n, p in paths.items()}
-        return self._stack({**indices, **tags}, given, sizes, every, module)
+        module = ArrayModule(self.kind)
+        bound = {n: self._free[n] for n in values if n in self._free}
+        given = module.alike({n: module.given(n, v) for n, v in values.items() if n not in bound})
+        paths = {n: tags_of(n, values[n]) for n, f in bound.items() if isinstance(f, Path)}
+        indices = {f: _whole(n, values[n]) for n, f in bound.items() if isinstance(f, Index)}
+        known = {**self._arrays, **self._symbols}
+        for name, value in given.items():
+            require_domain(name, known[name], value)
+        sizes = sizes_of(self.found, self._arrays, given, self._free, paths)
+        self._require_in_range(indices, paths, sizes)
+        with module.quiet():
+            return self._batched(given, paths, sizes, indices, every, module)
 
-    def _each_path(
-        self, given: Any, paths: Any, sizes: Any, indices: Any, every: Any, module: Any
+    def _batched(
+        self, given: Any, paths: Any, sizes: Any, indices: Any, every: Any, module: ArrayModule
     ) -> Any:
-        """One path for each batch item."""
+        """The value; one batch item after the other where each has its own path."""
+        if all(p.ndim == 1 for p in paths.values()):
+            tags = {self._free[n]: tuple(map(int, p)) for n, p in paths.items()}
+            return self._stack({**indices, **tags}, given, sizes, every, module)
+        import numpy as np
+
         batch = np.broadcast_shapes(*(p.shape[:-1] for p in paths.values()))
         results = []
         for place in np.ndindex(*batch):
             inner = {n: self._item(n, v, batch, place) for n, v in given.items()}
-            tags = {
-                self._free[n]: _tags(
-                    n, np.broadcast_to(p, (*batch, p.shape[-1]))[place], sizes, self._free[n]
-                )
-                for n, p in paths.items()
-            }
+            own = {n: np.broadcast_to(p, (*batch, p.shape[-1]))[place] for n, p in paths.items()}
+            tags = {self._free[n]: tuple(map(int, p)) for n, p in own.items()}
             results.append(self._stack({**indices, **tags}, inner, sizes, every, module))
         stacked = module.stack(results, 0)
         return stacked.reshape((*batch, *stacked.shape[1:]))
 
     def _item(self, name: str, value: Any, batch: tuple[int, ...], place: tuple[int, ...]) -> Any:
         """The part of a batched array that belongs to one batch item."""
-        dims = len(self._arrays[name].shape) if name in self._arrays else 0
-        lead = value.shape[: value.ndim - dims]
+        lead = self._lead(name, value)
         if not lead:
             return value
         if lead != batch:
             raise ValueError(f"{name} has batch shape {lead}, the paths have {batch}")
         return value[place]
 
+    def _lead(self, name: str, value: Any) -> tuple[int, ...]:
+        return tuple(value.shape[: value.ndim - self._own(name)])
+
+    def _own(self, name: str) -> int:
+        return len(self._arrays[name].shape) if name in self._arrays else 0
+
+    def _batch(self, given: Mapping[str, Any]) -> tuple[int, ...]:
+        """The batch shape of all inputs together."""
+        batch: tuple[int, ...] = ()
+        for name, value in given.items():
+            lead = self._lead(name, value)
+            length = max(len(batch), len(lead))
+            padded = [(1,) * (length - len(b)) + b for b in (batch, lead)]
+            if any(a != b and 1 not in (a, b) for a, b in zip(*padded, strict=True)):
+                raise ValueError(f"{name} has batch shape {lead}, other inputs have {batch}")
+            batch = tuple(b if a == 1 else a for a, b in zip(*padded, strict=True))
+        return batch
+
     def _stack(self, bindings: Any, given: Any, sizes: Any, every: Any, module: Any) -> Any:
+        """The values over the ranges of `every`, differentiated, with their axes in order."""
         integer = Evaluator(Backend(), sizes).integer
         ranges = [range(integer(k.lower, Scope()), integer(k.upper, Scope()) + 1) for k in every]
-        evaluator = Evaluator(_Arrays(given, module, self._arrays), sizes)
-        values = [
-            evaluator.value(self.expr, Scope({**bindings, **dict(zip(every, chosen, strict=True))}))
-            for chosen in itertools.product(*ranges)
-        ]
-        values = module.broadcast([module.array(v) for v in values])
-        if not every:
-            return values[0]
-        stacked = module.stack(values, -1)
-        return stacked.reshape((*stacked.shape[:-1], *map(len, ranges)))
+        batch = self._batch(given)
+        moving = self._moving(given, len(batch), module)
+        counts = [int(_entries(given[n], self._own(n))) for n in self.wrt]
+        backend = Stable(moving, module, depth=len(self.wrt))
+        evaluator = Evaluator(backend, sizes)
+        values = []
+        for chosen in itertools.product(*ranges):
+            scope = Scope({**bindings, **dict(zip(every, chosen, strict=True))})
+            value = evaluator.value(self.expr, scope)
+            for level in range(len(self.wrt), 0, -1):
+                value = split(value, level)[1]
+            value = module.expand(backend.plain(value), (*counts, *batch))
+            if not bool(module.xp.isfinite(value).all()):
+                lead = {n: (v, self._own(n)) for n, v in given.items()}
+                raise_not_finite(self, value, lead, evaluator, scope)
+            values.append(value)
+        if not values:
+            raise ValueError(f"the range of {', '.join(map(str, every))} is empty for these sizes")
+        stacked = module.stack(values, -1) if every else values[0]
+        stacked = module.last(stacked, len(counts))
+        own = [d for n in self.wrt for d in given[n].shape[given[n].ndim - self._own(n) :]]
+        return stacked.reshape((*batch, *map(len, ranges), *own))
+
+    def _moving(self, given: Any, batch: int, module: ArrayModule) -> dict[str, Any]:
+        """The inputs, those differentiated by with a one in each entry's direction."""
+        moving = dict(given)
+        for level, name in enumerate(self.wrt, 1):
+            own = given[name].shape[given[name].ndim - self._own(name) :]
+            seeds = module.seeds(given[name], tuple(own), level - 1, len(self.wrt), batch)
+            moving[name] = Dual(moving[name], seeds, level)
+        return moving
 
     def _require_names(self, values: Mapping[str, Any], every: tuple[Any, ...]) -> None:
         known = {**self._arrays, **self._symbols, **self._free}
         unknown = sorted(set(values) - set(known))
         of_shapes = {s.name for s in self.found.sizes}
-        needed = set(known) - of_shapes - {_name(k) for k in every}
+        needed = set(known) - of_shapes - {name_of(k) for k in every}
         missing = sorted(needed - set(values))
         stray = [str(k) for k in every if k not in self.found.free]
         if unknown or missing or stray:
@@ -117,184 +203,28 @@ class Oracle:
                 f"in every but not free: {stray or 'none'}"
             )
 
-    def _sizes(self, given: Mapping[str, Any], paths: Mapping[str, Any]) -> dict[Symbol, int]:
-        """The value of each size, from the arrays' trailing shapes."""
-        sizes: dict[Symbol, int] = {}
-        origin: dict[Symbol, str] = {}
-        shapes = [(n, self._arrays[n].shape, given[n].shape) for n in given if n in self._arrays]
-        shapes += [(n, (self._free[n].length,), p.shape) for n, p in paths.items()]
-        for name, wanted, shape in shapes:
-            if len(shape) < len(wanted):
-                raise ValueError(f"{name} must have shape [..., {wanted}], got {tuple(shape)}")
-            for size, number in zip(wanted, shape[len(shape) - len(wanted) :], strict=True):
-                if size.is_Symbol and sizes.setdefault(size, int(number)) != number:
-                    raise ValueError(
-                        f"{size} is {sizes[size]} by {origin[size]} and {number} by {name}"
-                    )
-                origin.setdefault(size, name)
-        for size in self.found.sizes:
-            if size.name in given:
-                sizes.setdefault(size, int(given[size.name]))
-            if size not in sizes:
-                raise TypeError(f"no array tells the size {size}: give it as {size}=...")
-        return sizes
-
-    def _require_in_range(self, indices: Mapping[Any, int], sizes: Mapping[Symbol, int]) -> None:
+    def _require_in_range(
+        self, indices: Mapping[Any, int], paths: Mapping[str, Any], sizes: Mapping[Symbol, int]
+    ) -> None:
         integer = Evaluator(Backend(), sizes).integer
         for index, value in indices.items():
             low, high = (integer(e, Scope(indices)) for e in (index.lower, index.upper))
             if not low <= value <= high:
                 raise ValueError(f"{index} must lie in {low}..{high}, got {value}")
+        for name, tags in paths.items():
+            high = integer(self._free[name].num_tags, Scope())
+            if not ((tags >= 1) & (tags <= high)).all():
+                raise ValueError(f"the tags of {name} must lie in 1..{high}, got {tags.tolist()}")
 
 
-def _name(free: Any) -> str:
-    name = str(free.label) if isinstance(free, Path) else str(free)
-    return name.replace("^*", "_star")
+def _entries(value: Any, own: int) -> int:
+    count = 1
+    for length in value.shape[value.ndim - own :]:
+        count *= int(length)
+    return count
 
 
-def _is_index(free: Any) -> bool:
-    return isinstance(free, Index)
-
-
-def _tags(name: str, tags: Any, sizes: Mapping[Symbol, int], path: Path) -> tuple[int, ...]:
-    high = Evaluator(Backend(), sizes).integer(path.num_tags, Scope())
-    values = tuple(int(t) for t in tags)
-    if not all(1 <= t <= high for t in values):
-        raise ValueError(f"the tags of {name} must lie in 1..{high}, got {values}")
-    return values
-
-
-class _Module:
-    """The few differences between NumPy and torch."""
-
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
-        if kind == "torch":
-            import importlib
-
-            self.xp: Any = importlib.import_module("torch")
-        else:
-            self.xp = np
-
-    def array(self, value: Any) -> Any:
-        if self.kind == "torch":
-            return self.xp.as_tensor(value)
-        if hasattr(value, "detach"):
-            value = value.detach().cpu().numpy()
-        return np.asarray(value)
-
-    def broadcast(self, values: list[Any]) -> list[Any]:
-        if self.kind == "torch":
-            return list(self.xp.broadcast_tensors(*values))
-        return list(np.broadcast_arrays(*values))
-
-    def stack(self, values: list[Any], axis: int) -> Any:
-        return (
-            self.xp.stack(values, axis) if self.kind == "numpy" else self.xp.stack(values, dim=axis)
-        )
-
-
-class _Arrays(Backend):
-    """The interpreter's backend for arrays and tensors: every value has the batch's shape."""
-
-    def __init__(
-        self, given: Mapping[str, Any], module: _Module, arrays: Mapping[str, Any]
-    ) -> None:
-        self.given, self.module, self.arrays = dict(given), module, arrays
-
-    def constant(self, number: Any) -> Any:
-        return number if isinstance(number, int) else float(number)
-
-    def symbol(self, symbol: Symbol) -> Any:
-        return self.given[symbol.name]
-
-    def entry(self, array: Any, indices: tuple[int, ...]) -> Any:
-        return self.given[str(array.label)][(..., *(k - 1 for k in indices))]
-
-    def unknown(self, function: Any, indices: tuple[int, ...], arguments: list[Any]) -> Any:
-        raise Unsupported(f"the function {function} is unknown: it has no numerical value")
-
-    def add(self, values: list[Any]) -> Any:
-        total = values[0]
-        for value in values[1:]:
-            total = total + value
-        return total
-
-    def multiply(self, values: list[Any]) -> Any:
-        product = values[0]
-        for value in values[1:]:
-            product = product * value
-        return product
-
-    def power(self, base: Any, exponent: Any) -> Any:
-        if isinstance(exponent, float) and exponent == int(exponent):
-            exponent = int(exponent)
-        return 1.0 / base if isinstance(exponent, int) and exponent == -1 else base**exponent
-
-    def maximum(self, values: list[Any]) -> Any:
-        values = self.module.broadcast([self.module.array(v) for v in values])
-        return (
-            self.module.stack(values, 0).max(0)
-            if self.module.kind == "numpy"
-            else self.module.xp.stack(values).amax(0)
-        )
-
-    def apply(self, function: Any, values: list[Any]) -> Any:
-        name = _NAMES.get(function.__name__, function.__name__)
-        call = getattr(self.module.xp, name, None)
-        if call is None:
-            raise Unsupported(f"{name} has no counterpart in {self.module.kind}")
-        return call(*(self.module.array(v) for v in values))
-
-    def derivative(self, evaluator: Evaluator, node: Partial, scope: Scope) -> Any:
-        body, by, order = node.args
-        if by in scope.bindings:
-            raise Unsupported(f"a numerical derivative by the parameter {by}")
-        if self.module.kind == "torch":
-            return self._by_autograd(evaluator, body, by, int(order), scope)
-        if int(order) != 1 or body.has(Partial):
-            raise Unsupported("NumPy oracles take first derivatives only: use .torch()")
-        moved = self._moved(by, evaluator, scope, 1j * _COMPLEX_STEP)
-        inner = Evaluator(_Arrays(moved, self.module, self.arrays), evaluator.sizes)
-        return np.imag(inner.value(body, scope)) / _COMPLEX_STEP
-
-    def _moved(self, by: Any, evaluator: Evaluator, scope: Scope, step: Any) -> dict[str, Any]:
-        name, direction = self._direction(by, evaluator, scope)
-        return {**self.given, name: self.given[name] + step * direction}
-
-    def _direction(self, by: Any, evaluator: Evaluator, scope: Scope) -> tuple[str, Any]:
-        """The array that holds the variable, and one there with zeros elsewhere."""
-        if isinstance(by, Symbol):
-            return by.name, self.module.xp.ones_like(self.module.array(self.given[by.name]))
-        name = str(by.base.label)
-        direction = self.module.xp.zeros_like(self.given[name])
-        direction[(..., *(evaluator.integer(k, scope) - 1 for k in by.indices))] = 1
-        return name, direction
-
-    def _by_autograd(
-        self, evaluator: Evaluator, body: Any, by: Any, order: int, scope: Scope
-    ) -> Any:
-        """Derivative along a step that every batch item has for itself."""
-        torch = self.module.xp
-        name, direction = self._direction(by, evaluator, scope)
-        shape = torch.as_tensor(evaluator.value(body, scope)).shape
-        with torch.enable_grad():
-            step = torch.zeros(shape, dtype=direction.dtype, device=direction.device)
-            step.requires_grad_()
-            own_dims = 0 if isinstance(by, Symbol) else len(by.indices)
-            change = step[(..., *(None for _ in range(own_dims)))] * direction
-            moved = {**self.given, name: self.given[name] + change}
-            inner = Evaluator(_Arrays(moved, self.module, self.arrays), evaluator.sizes)
-            result = torch.as_tensor(inner.value(body, scope))
-            for _ in range(order):
-                if not result.requires_grad:
-                    return torch.zeros_like(step)
-                # Batch items do not influence each other, so the sum's gradient is each one's own.
-                (result,) = torch.autograd.grad(result.sum(), step, create_graph=True)
-        return result
-
-    def compare(self, relation: Any, left: Any, right: Any) -> bool:
-        raise Unsupported(f"{relation} depends on values, not only on indices")
-
-
-_NAMES = {"Abs": "abs", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "ceiling": "ceil"}
+def _whole(name: str, value: Any) -> int:
+    if int(value) != value:
+        raise TypeError(f"the index {name} must be a whole number, got {value!r}")
+    return int(value)
