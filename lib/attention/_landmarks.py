@@ -67,10 +67,10 @@ class Segments(NamedTuple):
         """Average x, which is zero in the padding, over each segment, in float32 at least."""
         rows, num_landmarks = self.sizes.shape[:-1].numel(), self.sizes.shape[-1]
         first = num_landmarks * torch.arange(rows, device=x.device)[:, None]
-        index = (self.landmark_of.reshape(rows, -1) + first).flatten()
+        index = (self.landmark_of.reshape(rows, self.landmark_of.shape[-1]) + first).flatten()
         wide = x.to(torch.promote_types(x.dtype, torch.float32)).reshape(-1, x.shape[-1])
         sums = wide.new_zeros(rows * num_landmarks, x.shape[-1]).index_add(0, index, wide)
-        return sums.reshape(*self.sizes.shape, -1) / self.sizes.clamp_min(1)[..., None]
+        return sums.reshape(*self.sizes.shape, x.shape[-1]) / self.sizes.clamp_min(1)[..., None]
 
 
 def share_out(mask: Tensor, num_landmarks: int) -> Segments:

@@ -8,6 +8,7 @@ but is no error, for machines differ.
 
 import argparse
 import math
+import os
 import sys
 from collections.abc import Callable
 
@@ -61,6 +62,7 @@ def with_backward(attend: Callable[[Tensor], Tensor], projected: Tensor) -> None
 def peak_memory(call: Callable[[], object]) -> int:
     """Return the most bytes that a call holds at one time beyond what was there before."""
     call()
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # or it prints that it starts and stops
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
         result = call()
     held = peak = 0
