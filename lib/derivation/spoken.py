@@ -6,7 +6,8 @@ _NAMES = {
     "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "ne": "≠", "neq": "≠", "approx": "≈", "to": "→",
     "rightarrow": "→", "mapsto": "↦", "in": "∈", "infty": "∞", "cdot": "·", "times": "×", "pm": "±",
     "ldots": "…", "dots": "…", "cdots": "…", "partial": "∂", "nabla": "∇", "int": "integral of",
-    "sum": "sum of", "prod": "product of", "ast": "*", "star": "*", "top": "T", "circ": "∘",
+    "sum": "sum of", "prod": "product of",
+    "ast": "*", "star": "*", "top": "T", "circ": "∘",
     "mid": "|", "ell": "ℓ", "ll": "≪", "gg": "≫", "propto": "∝", "forall": "for all", "sqrt": "√",
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "varepsilon": "ε",
     "zeta": "ζ", "eta": "η", "theta": "θ", "iota": "ι", "kappa": "κ", "lambda": "λ", "mu": "μ",
@@ -20,6 +21,9 @@ _FACES = (
 )
 _RAISED = str.maketrans("0123456789+-n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ")
 _GROUP = r"\{((?:[^{}]|\{[^{}]*\})*)\}"
+_BELOW = r"_(?:" + _GROUP + r"|(\w))"
+_ABOVE = r"(?:\^(?:" + _GROUP + r"|(\w)))?"
+_ACCENT = r"\\(bar|hat|tilde|vec|overline)\s*(?:" + _GROUP + r"|(\\[a-zA-Z]+|[a-zA-Z]))"
 _FORMULA = re.compile(r"(?<!\\)\$([^$]+)\$")
 
 
@@ -36,10 +40,12 @@ def formula(tex: str) -> str:
     r"""A formula in LaTeX as one line of text.
 
     >>> formula(r"\sum_{n=1}^N \boldsymbol{x}_n^2 \to \infty")
-    'sum of[n = 1]^N x[n]² → ∞'
+    'sum over n = 1..N of x[n]² → ∞'
     """
     text = re.sub(_DROPPED, "", tex)
     text = re.sub(r"\\(?:[,;:]|q?quad(?![a-zA-Z]))|~", " ", text)
+    text = re.sub(r"\\(sum|prod|max|min)\s*" + _BELOW + _ABOVE + r"\s*", _over, text)
+    text = re.sub(_ACCENT, lambda found: f"{found[2] or found[3]}-{found[1]}", text)
     for _ in range(4):  # groups may be nested
         text = re.sub(_FACES + r"\s*" + _GROUP, r"\1", text)
         text = re.sub(_FACES + r"\s*(\\?[a-zA-Z]+)", r"\1", text)
@@ -51,7 +57,15 @@ def formula(tex: str) -> str:
     text = re.sub(r"\^(\\[a-zA-Z]+|[a-zA-Z0-9*])", lambda found: _power(found[1]), text)
     text = re.sub(r"\\([a-zA-Z]+)\s*", _word, text)
     text = re.sub(r"\\([{}|%&#_$])", r"\1", re.sub(r"(?<!\\)[{}]", "", text))
-    return re.sub(r"\s*([=≤≥≠≈→∈∝])\s*", r" \1 ", text.replace("\\", " ")).strip()
+    text = re.sub(r"\s*([=≤≥≠≈→∈∝])\s*", r" \1 ", text.replace("\\", " "))
+    return " ".join(text.split())
+
+
+def _over(found: re.Match[str]) -> str:
+    """A big operator with what stands below and above it."""
+    name = {"sum": "sum", "prod": "product"}.get(found[1], found[1])
+    high = found[4] or found[5]
+    return f" {name} over {found[2] or found[3]}{f'..{high}' if high else ''} of "
 
 
 def _word(found: re.Match[str]) -> str:

@@ -195,6 +195,9 @@ def test_a_long_left_side_stands_on_a_line_of_its_own():
         (r"\left(x\right)^{-1}", "(x)⁻¹"),
         (r"\{1,\dots,K\}^T", "{1,…,K}^T"),
         (r"\alpha\beta", "αβ"),
+        (r"\log\sum_i e^{x_i}", "log sum over i of e^(x[i])"),
+        (r"\prod_{n=1}^N \hat\theta_n", "product over n = 1..N of θ-hat[n]"),
+        (r"\frac{1}{N} \bar{x}", "1/N x-bar"),
     ],
 )
 def test_formulas_are_spoken_without_commands(tex, words):
