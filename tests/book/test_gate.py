@@ -1,14 +1,17 @@
 """Each rule of the page gate, with the defect that it is there for."""
 
+import copy
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from executable_book.chapters import Page
-from executable_book.gate import equation_id, output_problems, public_names
+from executable_book.gate import equation_id, output_problems, public_names, restated_problems
 from executable_book.html_facts import read_facts
 from executable_book.prose import prose_problems
+from executable_book.records import RESTATED, RESULT, Record
 
 FIGURE = (
     "from IPython.display import display, HTML, Image, SVG\n"
@@ -147,6 +150,44 @@ def test_outputs(output: dict[str, object], problem: str | None) -> None:
     problems = list(output_problems([output]))
     assert len(problems) == (problem is not None)
     assert all(str(problem) in found for found in problems)
+
+
+ORIGINAL = {
+    "label": "alpha-sum", "statement": "1 + 1 = 2", "standing": "proved", "sizes": {},
+    "about": "", "definitions": [],
+}  # fmt: skip
+
+
+def displaying(mime: str, facts: dict[str, object]) -> Record:
+    """The record of a chapter that displayed these facts."""
+    cell = SimpleNamespace(outputs=[{"output_type": "display_data", "data": {mime: facts}}])
+    return Record([cell], fingerprint={})
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({}, None),
+        ({"label": "alpha-gone"}, "restates alpha-gone, which no executed chapter displayed"),
+        ({"statement": "1 + 1 = 3"}, "there it states '1 + 1 = 2', here '1 + 1 = 3'"),
+        ({"standing": "evidence"}, "its standing is 'proved', here 'evidence'"),
+        ({"sizes": {"T": [1]}}, "its sizes are {}"),
+        ({"about": "x real"}, "its symbols are"),
+        ({"conditions": ["x < 1"]}, "its conditions are"),
+        ({"definitions": ["Z = 1"]}, "the names in it stand for"),
+    ],
+)
+def test_restated_results_are_held_to_the_original(changed, problem: str | None) -> None:
+    records = {
+        "book/toy/beta": displaying(RESTATED, copy.deepcopy(ORIGINAL) | changed),
+        "book/toy/alpha": displaying(RESULT, ORIGINAL),
+    }
+    problems = restated_problems(records)
+    assert len(problems) == (problem is not None)
+    assert all(str(problem) in found for found in problems)
+    both = displaying(RESULT, ORIGINAL)
+    both.cells.extend(displaying(RESTATED, ORIGINAL).cells)
+    assert "its own result" in "".join(restated_problems({"book/toy/alpha": both}))
 
 
 def test_public_names() -> None:

@@ -8,6 +8,7 @@ from sphinx.application import Sphinx
 from .api import defining_module
 from .build import Build
 from .ledger import Corrections, Ledger, LedgerTotal, forget_page, provide
+from .markup import add_elements
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -23,6 +24,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("build-finished", build.end, priority=900)
     app.setup_extension("sphinx.ext.viewcode")
     app.connect("viewcode-follow-imported", defining_module)
+    add_elements(app)
+    app.add_js_file("book.js", loading_method="defer")
     app.add_directive("ledger", Ledger)
     app.add_directive("ledger-total", LedgerTotal)
     app.add_directive("corrections", Corrections)

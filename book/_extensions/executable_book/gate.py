@@ -15,7 +15,7 @@ from docutils.nodes import make_id
 from .chapters import Chapter, Page, chapter_problems, read_chapters, read_pages
 from .html_facts import Facts, read_facts
 from .prose import prose_problems
-from .records import RESULT, Record, Records
+from .records import RESTATED, RESULT, Record, Records
 
 WARNING = re.compile(r"\b\w*Warning:")
 SHOWN = {"text/html", "text/markdown", "text/plain", "image/png", "image/svg+xml"}
@@ -41,7 +41,7 @@ def source_problems(book: Book) -> list[str]:
             problems.append(f"{chapter.docname}: there is no record that this build executed it")
             continue
         problems += execution_problems(chapter, record)
-    return problems
+    return problems + restated_problems(book.records)
 
 
 def execution_problems(chapter: Chapter, record: Record) -> list[str]:
@@ -58,6 +58,43 @@ def execution_problems(chapter: Chapter, record: Record) -> list[str]:
                 found.append(f"expected to run as number {count}, ran as {cell.execution_count}")
         place = f"{chapter.docname}.md:{chapter.line(index)}"
         problems += [f"{place}: {problem}" for problem in found]
+    return problems
+
+
+#: What a restated result must share with the original.
+SHARED = {
+    "statement": "it states",
+    "standing": "its standing is",
+    "sizes": "its sizes are",
+    "about": "its symbols are",
+    "conditions": "its conditions are",
+    "definitions": "the names in it stand for",
+}
+
+
+def restated_problems(records: dict[str, Record]) -> list[str]:
+    """Results that a chapter takes over from another one, where they are not what that one has."""
+    originals = {
+        item["label"]: (docname, item)
+        for docname, record in records.items()
+        for item in record.displayed(RESULT)
+    }
+    problems = []
+    for docname, record in records.items():
+        for item in record.displayed(RESTATED):
+            label = item["label"]
+            if label not in originals:
+                problems.append(f"{docname}: restates {label}, which no executed chapter displayed")
+                continue
+            home, original = originals[label]
+            if home == docname:
+                problems.append(f"{docname}: restates {label}, its own result: refer to it")
+            problems += [
+                f"{docname}: restates {label} of {home} otherwise: there {words} "
+                f"{original.get(key)!r}, here {item.get(key)!r}"
+                for key, words in SHARED.items()
+                if item.get(key) != original.get(key)
+            ]
     return problems
 
 

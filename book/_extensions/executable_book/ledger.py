@@ -3,6 +3,7 @@
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterable
+from fnmatch import fnmatch
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
@@ -13,6 +14,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
 from .fingerprint import device_kind, installed
+from .markup import make
 from .records import CHECK, CORRECTION, RESULT, Record
 
 Source = Callable[[], dict[str, Record]]
@@ -45,53 +47,127 @@ def coarse(seconds: float) -> str:
     return "under 1 s" if seconds < 1 else f"{seconds:.0f} s"
 
 
-def result_rows(record: Record) -> list[list[str]]:
-    """One row for each result of a chapter."""
-    held: dict[str, set[str]] = {}
-    for check in record.displayed(CHECK):
-        held.setdefault(check["label"], set()).add(check["function"])
-    return [
-        [
-            f"{{eq}}`{result['label']}`",
-            result.get("title") or f"`{result.get('plain', '').splitlines()[0]}`",
-            "; ".join(filter(None, [result["standing_text"], result.get("domain", "")])),
-            ", ".join(f"{{py:obj}}`~{name}`" for name in sorted(held.get(result["label"], ()))),
-            coarse(float(result.get("seconds", 0))) if result.get("steps") else "",
-        ]
-        for result in record.displayed(RESULT)
-    ]
+def patterns(argument: str) -> list[str]:
+    """The names or patterns of documents in an option, parted by commas."""
+    return [name.strip() for name in argument.split(",") if name.strip()]
 
 
 class Gathering(SphinxDirective):
     """A directive that writes Markdown from the records of all executed chapters."""
 
     has_content = False
-    option_spec: ClassVar[dict[str, Any]] = {}
+    option_spec: ClassVar[dict[str, Any]] = {"only": patterns, "except": patterns}
 
     def run(self) -> list[nodes.Node]:
         if not hasattr(self.env, "gathering_pages"):
             self.env.gathering_pages = set()  # type: ignore[attr-defined]
         self.env.gathering_pages.add(self.env.docname)  # type: ignore[attr-defined]
-        lines = self.markdown(_sources[self.env.app]())
-        holder = nodes.container(classes=["table-wrapper"])
-        content = StringList(lines, source=self.env.doc2path(self.env.docname))
+        self._require_documents()
+        records = _sources[self.env.app]()
+        return self.content_of({name: records[name] for name in filter(self._chosen, records)})
+
+    def _chosen(self, docname: str) -> bool:
+        name = docname.removeprefix("book/")
+        inside = any(fnmatch(name, p) for p in self.options.get("only", ["*"]))
+        return inside and not any(fnmatch(name, p) for p in self.options.get("except", []))
+
+    def _require_documents(self) -> None:
+        for pattern in [*self.options.get("only", []), *self.options.get("except", [])]:
+            if "*" not in pattern and f"book/{pattern}" not in self.env.found_docs:
+                raise self.error(f"there is no document book/{pattern}")
+
+    def parsed(self, markdown: str) -> list[nodes.Node]:
+        """Markdown as nodes; a single paragraph as what is in it."""
+        holder = nodes.container()
+        content = StringList(markdown.splitlines(), source=self.env.doc2path(self.env.docname))
         self.state.nested_parse(content, self.content_offset, holder)
-        return [holder]
+        single = len(holder.children) == 1 and isinstance(holder.children[0], nodes.paragraph)
+        return list(holder.children[0].children if single else holder.children)
+
+    def content_of(self, records: dict[str, Record]) -> list[nodes.Node]:
+        """What stands on the page."""
+        text = "\n".join(self.markdown(records))
+        return [nodes.container("", *self.parsed(text), classes=["table-wrapper"])]
 
     def markdown(self, records: dict[str, Record]) -> list[str]:
         raise NotImplementedError
 
 
-class Ledger(Gathering):
-    """Every result that the build checked."""
+COLUMNS = ("Equation", "Chapter", "Statement", "Standing", "Decided by", "Time", "Held to it")
+STANDINGS = ("proved", "proved for sizes", "evidence", "definition", "cited")
 
-    def markdown(self, records: dict[str, Record]) -> list[str]:
-        header = ["Equation", "Result", "Standing and domain", "Held to it", "Time"]
-        lines: list[str] = []
-        for docname, record in records.items():
-            if rows := result_rows(record):
-                lines += ["", f"**{{doc}}`/{docname}`**", "", *table(header, rows)]
-        return lines or ["No chapter has displayed a result yet."]
+
+class Ledger(Gathering):
+    """Every result that the build checked, as a table that ``book.js`` sorts and filters."""
+
+    def content_of(self, records: dict[str, Record]) -> list[nodes.Node]:
+        rows = [
+            self._row(place, docname, record, result)
+            for place, (docname, record) in enumerate(records.items())
+            for result in record.displayed(RESULT)
+        ]
+        if not rows:
+            return [nodes.paragraph("", "No chapter has displayed a result yet.")]
+        titles = [make("th", role="columnheader", scope="col", text=name) for name in COLUMNS]
+        head = make("thead", make("tr", *titles, role="row"), role="rowgroup")
+        body = make("tbody", *rows, role="rowgroup")
+        return [make("table", head, body, classes="ledger", role="table", aria_label="Results")]
+
+    def _row(self, place: int, docname: str, record: Record, result: dict[str, Any]) -> nodes.Node:
+        held = [check for check in record.displayed(CHECK) if check["label"] == result["label"]]
+        short = docname.removeprefix("book/")
+        seconds = float(result.get("seconds", 0))
+        time = coarse(seconds) if result.get("steps") else ""
+        rank = STANDINGS.index(result["standing"])
+        cells = [
+            (self.parsed(f"{{eq}}`{result['label']}`"), ""),
+            (self.parsed(f"{{doc}}`{short} </{docname}>`"), f"{place:04}"),
+            (self.parsed(statement(result)), ""),
+            (standing(result), f"{rank}"),
+            ([nodes.Text(means(result))], ""),
+            ([nodes.Text(time)], f"{seconds:012.3f}"),
+            (self.parsed("; ".join(map(held_text, held))), ""),
+        ]
+        shown = [
+            make(
+                "td", *content, role="cell", data_label=name, **({"data_sort": key} if key else {})
+            )
+            for name, (content, key) in zip(COLUMNS, cells, strict=True)
+        ]
+        functions = " ".join(check["function"] for check in held)
+        words = " ".join(
+            [result["label"], short, result.get("title", ""), result.get("plain", ""),
+             result["standing_text"], result.get("domain", ""), means(result), functions]
+        )  # fmt: skip
+        return make("tr", *shown, role="row", data_standing=result["standing"], data_words=words)
+
+
+def statement(result: dict[str, Any]) -> str:
+    """The title and the formula of a result in Markdown."""
+    formula = result.get("statement_latex") or result.get("latex", "")
+    title = f"**{result['title']}** " if result.get("title") else ""
+    return f"{title}${' '.join(formula.split())}$"
+
+
+def standing(result: dict[str, Any]) -> list[nodes.Node]:
+    """The badge of a result, and its domain."""
+    name = "sizes" if result["standing"] == "proved for sizes" else result["standing"].split()[0]
+    badge = nodes.inline("", result["standing_text"], classes=["standing", f"standing-{name}"])
+    domain = result.get("domain", "")
+    return [badge, nodes.inline("", f" {domain}", classes=["domain"])] if domain else [badge]
+
+
+def means(result: dict[str, Any]) -> str:
+    """By what means the steps of a result were decided, each named once."""
+    return "; ".join(dict.fromkeys(step["means"] for step in result.get("steps", [])))
+
+
+def held_text(check: dict[str, Any]) -> str:
+    """A function that was held to a result, with the largest error."""
+    return (
+        f"{{py:obj}}`~{check['function']}`, largest error {check['max_error']:.1e} "
+        f"on {check['cases']} inputs"
+    )
 
 
 class LedgerTotal(Gathering):
@@ -103,12 +179,17 @@ class LedgerTotal(Gathering):
         standings = Counter(str(item.get("standing", "")) for item in results)
         kinds = ", ".join(f"{count} {name}" for name, count in sorted(standings.items()))
         functions = {item["function"] for item in checks}
+        steps = [step for item in results for step in item.get("steps", [])]
+        seconds = sum(float(item.get("seconds", 0)) for item in results)
+        worst = max((float(item["max_error"]) for item in checks), default=0.0)
         cases = sum(int(item.get("cases", 0)) for item in checks)
         data = sorted({name for record in records.values() for name in record.data})
         return [
             f"- Chapters executed: {len(records)}",
             f"- Results: {len(results)}" + (f" ({kinds})" if kinds else ""),
-            f"- Functions held to a result: {len(functions)}, on {cases} inputs",
+            f"- Steps decided: {len(steps)}, in {coarse(seconds)}",
+            f"- Functions held to a result: {len(functions)}, on {cases} inputs, "
+            f"with a largest error of {worst:.1e}",
             f"- Data sets: {', '.join(f'`{name}`' for name in data) or 'none'}",
             f"- With: {environment_text()}",
         ]

@@ -16,6 +16,7 @@ from .chapters import Chapter
 
 PREFIX = "application/vnd.derive-implement-train."
 RESULT = f"{PREFIX}result+json"
+RESTATED = f"{PREFIX}restated+json"
 CHECK = f"{PREFIX}check+json"
 CORRECTION = f"{PREFIX}correction+json"
 
