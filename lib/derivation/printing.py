@@ -211,7 +211,7 @@ class Plain(StrPrinter):  # type: ignore[misc]
         terms = _last_if(terms, lambda a: a.could_extract_minus_sign())
         text = " + ".join(
             ("-" + self.parenthesize(-term, PRECEDENCE["Add"]))
-            if not term.is_Number and term.could_extract_minus_sign()
+            if term.could_extract_minus_sign()
             else self.parenthesize(term, PRECEDENCE["Add"])
             for term in terms
         )
