@@ -135,10 +135,13 @@ class Oracle:
         return value[place]
 
     def _lead(self, name: str, value: Any) -> tuple[int, ...]:
-        return tuple(value.shape[: value.ndim - self._own(name)])
+        return tuple(value.shape[: value.ndim - self.axes(name)])
 
-    def _own(self, name: str) -> int:
-        return len(self._arrays[name].shape) if name in self._arrays else 0
+    def axes(self, name: str) -> int:
+        """How many axes an input has besides those of the batch."""
+        if name in self._arrays:
+            return len(self._arrays[name].shape)
+        return int(isinstance(self._free.get(name), Path))
 
     def _batch(self, given: Mapping[str, Any]) -> tuple[int, ...]:
         """The batch shape of all inputs together."""
@@ -158,7 +161,7 @@ class Oracle:
         ranges = [range(integer(k.lower, Scope()), integer(k.upper, Scope()) + 1) for k in every]
         batch = self._batch(given)
         moving = self._moving(given, len(batch), module)
-        counts = [int(_entries(given[n], self._own(n))) for n in self.wrt]
+        counts = [int(_entries(given[n], self.axes(n))) for n in self.wrt]
         backend = Stable(moving, module, depth=len(self.wrt))
         evaluator = Evaluator(backend, sizes)
         values = []
@@ -169,21 +172,21 @@ class Oracle:
                 value = split(value, level)[1]
             value = module.expand(backend.plain(value), (*counts, *batch))
             if not bool(module.xp.isfinite(value).all()):
-                lead = {n: (v, self._own(n)) for n, v in given.items()}
+                lead = {n: (v, self.axes(n)) for n, v in given.items()}
                 raise_not_finite(self, value, lead, evaluator, scope)
             values.append(value)
         if not values:
             raise ValueError(f"the range of {', '.join(map(str, every))} is empty for these sizes")
         stacked = module.stack(values, -1) if every else values[0]
         stacked = module.last(stacked, len(counts))
-        own = [d for n in self.wrt for d in given[n].shape[given[n].ndim - self._own(n) :]]
+        own = [d for n in self.wrt for d in given[n].shape[given[n].ndim - self.axes(n) :]]
         return stacked.reshape((*batch, *map(len, ranges), *own))
 
     def _moving(self, given: Any, batch: int, module: ArrayModule) -> dict[str, Any]:
         """The inputs, those differentiated by with a one in each entry's direction."""
         moving = dict(given)
         for level, name in enumerate(self.wrt, 1):
-            own = given[name].shape[given[name].ndim - self._own(name) :]
+            own = given[name].shape[given[name].ndim - self.axes(name) :]
             seeds = module.seeds(given[name], tuple(own), level - 1, len(self.wrt), batch)
             moving[name] = Dual(moving[name], seeds, level)
         return moving
