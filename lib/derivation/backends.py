@@ -23,6 +23,8 @@ DIGITS = 50
 
 def entry_symbol(array: Any, indices: tuple[int, ...]) -> Symbol:
     """The plain symbol that stands for an entry when an expression is written out."""
+    if hasattr(array, "canonical"):  # of a symmetric matrix, (i, j) and (j, i) are one
+        indices = array.canonical(indices)
     return Symbol(f"{array.label}[{', '.join(map(str, indices))}]", **array.assumptions0)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import sympy
 
 from .domain import Ingredients, Sizes
+from .matrix_base import as_matrix
 from .names import Abbreviation, Recursion
 
 
@@ -22,7 +23,7 @@ def expression(value: Any) -> Any:
         )
     if isinstance(value, (Abbreviation, Recursion)):
         raise TypeError(f"{value.name} is a name: call it with its arguments, as in f(y)")
-    return sympy.sympify(value)
+    return as_matrix(value) if isinstance(value, sympy.MatrixBase) else sympy.sympify(value)
 
 
 def checked_sizes(sizes: Mapping[Any, Sequence[int]] | None) -> Sizes | None:

@@ -83,7 +83,7 @@ def _parts(expr: Any, found: Ingredients) -> list[Any]:
     if isinstance(expr, sympy.IndexedBase):
         found.arrays.add(expr)
         _note_sizes(found, *expr.shape)
-        return []
+        return list(getattr(expr, "hypotheses", []))
     if isinstance(expr, Head):
         return []
     if isinstance(expr, Symbol):
@@ -196,6 +196,9 @@ def in_words(found: Ingredients, sizes: Mapping[Symbol, Any] | None) -> str:
     parts = []
     kinds: dict[str, list[str]] = {}
     for array in sorted(found.arrays, key=str):
+        if hasattr(array, "description"):
+            parts.append(array.description())
+            continue
         kinds.setdefault(_kind(array) + " arrays", []).append(spoken(str(array.label)))
     for symbol in sorted(found.symbols, key=str):
         kinds.setdefault(_kind(symbol), []).append(spoken(symbol.name))

@@ -38,3 +38,7 @@ class Unsupported(DerivationError):  # noqa: N818
 
 class Unsettled(Unsupported):
     """A number that quadrature or a slow sum does not settle at one point; others are tried."""
+
+
+class OutsideDomain(Unsettled):
+    """A point that cannot be moved into the domain; others are tried."""

@@ -121,6 +121,8 @@ class Evaluator:
             pattern, new, outer = scope.replaced[expr.base]
             bound = dict(zip(pattern.indices, indices, strict=True))
             return self.value(new, Scope({**outer.bindings, **bound}, outer.replaced))
+        if hasattr(expr.base, "prepare"):  # a matrix of which something is known
+            expr.base.prepare(self)
         return self.backend.entry(expr.base, indices)
 
     def _unknown(self, expr: Any, scope: Scope) -> Any:
@@ -187,7 +189,6 @@ class Evaluator:
     def _paths(self, expr: PathSum, scope: Scope) -> Iterator[Any]:
         body, variable, conditions = expr.args
         length = self.integer(variable.length, scope)
-        tags = range(1, self.integer(variable.num_tags, scope) + 1)
         num_tags = self.integer(variable.num_tags, scope)
         for tag_sequence in variable.sequences(length, num_tags):
             inner = scope.with_binding(variable, tag_sequence)

@@ -53,7 +53,7 @@ def _indexed(expr: Indexed, scope: Scope) -> Any:
         pattern, new, outer = scope.replaced[expr.base]
         bound = dict(zip(pattern.indices, indices, strict=True))
         return expand_names(new, Scope({**outer.bindings, **bound}, outer.replaced))
-    return Indexed(expr.base, *indices)
+    return expr.func(expr.base, *indices)
 
 
 def _path(expr: Path, scope: Scope) -> Any:
@@ -104,7 +104,7 @@ def _partial(expr: Partial, scope: Scope) -> Any:
     body, by, order = expr.args
     variable, inner = by, scope
     if isinstance(by, Indexed):
-        variable = Indexed(by.base, *(expand_names(k, scope) for k in by.indices))
+        variable = by.func(by.base, *(expand_names(k, scope) for k in by.indices))
         if by.base in scope.replaced:
             raise Unsupported("a derivative by a replaced array unfolds for given sizes only")
     elif by in scope.bindings:

@@ -39,6 +39,11 @@ class Call(Node):
         named: Abbreviation | Recursion = self.args[0].named
         return named
 
+    def real_parts(self) -> tuple[Any, ...]:
+        """Its definition, and the arguments that stand for numbers."""
+        numbers = (a for a in self.args[1:] if not isinstance(a, Path))
+        return (*self.named.bodies(), *numbers)
+
 
 def free_names(expr: Any) -> frozenset[Any]:
     """The indices and paths that `expr` depends on, those bound inside it left out."""
@@ -88,7 +93,8 @@ class Abbreviation:
     def __call__(self, *arguments: Any) -> Expr:
         """The named expression at `arguments`, unexpanded."""
         _require_count(self.name, self.parameters, arguments)
-        return Call(self._head, *arguments)
+        made: type[Call] = getattr(self.definition, "call_class", Call)
+        return made(self._head, *arguments)
 
     def __post_init__(self) -> None:
         """Check that the definition depends on its parameters only."""
@@ -96,6 +102,10 @@ class Abbreviation:
         self._head = Head(self.name, self)
 
     _head: Any = None
+
+    def bodies(self) -> tuple[Expr, ...]:
+        """The expressions that define it."""
+        return (self.definition,)
 
     def equations(self) -> Iterator[tuple[Expr, Expr, str]]:
         """(left side, right side, where it holds) of each defining equation."""
@@ -113,13 +123,18 @@ class Recursion:
     backward: bool
     latex: str | None = None
     plain: str | None = None
-    step: Expr = sympy.S.Zero
+    step: Expr = sympy.S.NaN  # until it is made: then its values are not known to be real
     _head: Any = None
 
     def __call__(self, *arguments: Any) -> Expr:
         """The recursion's value at `arguments`, unexpanded."""
         _require_count(self.name, self.parameters, arguments)
         return Call(self._head, *arguments)
+
+    def bodies(self) -> tuple[Expr, ...]:
+        """The expressions that define it, its own values in them real (if the others are)."""
+        calls = (c for c in self.step.atoms(Call) if c.named is self)
+        return self.start, self.step.xreplace({c: sympy.Dummy(real=True) for c in calls})
 
     def equations(self) -> Iterator[tuple[Expr, Expr, str]]:
         """(left side, right side, where it holds) of the start and of the step."""

@@ -1,0 +1,307 @@
+"""Matrix nodes read as polynomials in words, and what is known of them as rules."""
+
+from collections.abc import Callable
+from typing import Any
+
+import sympy
+from sympy import Expr, S
+
+from . import matrix_functions as nodes
+from . import matrix_words as words
+from .errors import Unsupported
+from .matrix_base import MatrixNode, same_size
+from .matrix_definite import is_definite
+from .matrix_letters import MatrixArray, MatrixLetter, arrays_in
+from .matrix_nodes import MatrixProduct, MatrixSum, Scaled, Transposed, Zeros
+from .matrix_rules import Rules
+from .matrix_scalars import EntryOf, Explicit, Inner, Trace
+from .matrix_words import Letter, Poly, Word
+from .names import free_names
+from .operators import BigMax, PathSum
+from .symbols import Index
+
+MAX_POWER = 12
+ONE: Poly = {(): S.One}
+_SCALARS = (Trace, Inner, EntryOf, nodes.Determinant)
+_BINDERS = (sympy.Sum, sympy.Product, BigMax, PathSum)
+
+
+class Reader:
+    """Reads expressions; collects rules, and inverses that are not known to exist."""
+
+    def __init__(self, *expressions: Any) -> None:
+        """Take the rules that the named matrices bring."""
+        self.rules = Rules()
+        self.unguarded: set[str] = set()
+        self._known: set[str] = set()
+        for array in sorted(arrays_in(*expressions), key=str):
+            self._learn_array(array)
+
+    def _learn_array(self, array: MatrixArray) -> None:
+        letter = MatrixLetter(array)
+        if array.has_property("invertible"):
+            self.read(nodes.Inverse(letter))
+        equations = []
+        for left, right in array.facts:
+            if isinstance(left, MatrixNode):
+                minus = words.scale(S.NegativeOne, self.read(right))
+                equations.append(words.add([self.read(left), minus]))
+        self.rules.learn(equations)
+
+    # Scalars.
+
+    def scalar(self, expr: Any) -> Expr:
+        """An expression in which every scalar made of matrices is a sum of symbols.
+
+        Raises:
+            Unsupported: For what has no form in words.
+        """
+        if isinstance(expr, Trace):
+            return self.rules.trace(self.read(expr.args[0]), expr.args[0].shape[0])
+        if isinstance(expr, Inner):
+            return self._only(self.read(expr.args[0]))
+        if isinstance(expr, EntryOf):
+            matrix, i, j = expr.args
+            row, column = (
+                {(_basis(n, k),): S.One} for n, k in zip(matrix.shape, (i, j), strict=True)
+            )
+            inner = words.multiply(words.transpose(row), self.read(matrix))
+            return self._only(words.multiply(inner, column))
+        if isinstance(expr, nodes.Determinant):
+            return self._determinant(expr.args[0])
+        if isinstance(expr, _BINDERS):
+            bound = set().union(*(lim.free_symbols for lim in expr.args[1:]))
+            for part in expr.args[0].atoms(*_SCALARS):
+                if free_names(part) & bound:
+                    raise Unsupported(f"{part} is summed over: no form in words")
+        if not expr.args or not expr.has(*_SCALARS):
+            return expr  # type: ignore[no-any-return]
+        return expr.func(*(self.scalar(a) for a in expr.args))  # type: ignore[no-any-return]
+
+    def _only(self, poly: Poly) -> Expr:
+        done = self.rules.finish(poly)
+        if set(done) - {()}:
+            raise Unsupported("a product of shape 1 × 1 did not close")
+        return done.get((), S.Zero)
+
+    def _determinant(self, matrix: Any) -> Expr:
+        if isinstance(matrix, MatrixProduct) and all(
+            same_size(*factor.shape) for factor in matrix.args
+        ):
+            return sympy.Mul(*(self._determinant(f) for f in matrix.args))
+        if isinstance(matrix, Transposed):
+            return self._determinant(matrix.args[0])
+        if isinstance(matrix, Scaled):
+            return matrix.args[0] ** matrix.shape[0] * self._determinant(matrix.args[1])  # type: ignore[no-any-return]
+        if isinstance(matrix, nodes.Inverse):
+            self.read(matrix)
+            return 1 / self._determinant(matrix.args[0])
+        poly = self.rules.finish(self.read(matrix))
+        if poly == ONE:
+            return S.One
+        name = min(words.key(poly), words.key(words.transpose(poly)))
+        return sympy.Symbol(f"det({name})", real=True)
+
+    # Matrices.
+
+    def read(self, node: Any) -> Poly:
+        """A matrix as a polynomial in words, rewritten by the rules known so far."""
+        for kind in type(node).__mro__:
+            rule = _READERS.get(kind)
+            if rule is not None:
+                return self.rules.reduce(rule(self, node))
+        raise Unsupported(f"{node} has no form in words")
+
+    def _named(self, name: str, node: Any, *, symmetric: bool = False, entry: Any = None) -> Poly:
+        return {(Letter(name, False, symmetric, *node.shape, entry),): S.One}
+
+    def _letter(self, node: MatrixLetter) -> Poly:
+        base = node.base
+        name = f"{base.label}#{base.known.number}" if base.known.number else str(base.label)
+        return self._named(name, node, symmetric=base.symmetric, entry=base)
+
+    def _product(self, node: MatrixProduct) -> Poly:
+        result = self.read(node.args[0])
+        for factor in node.args[1:]:
+            result = self.rules.reduce(words.multiply(result, self.read(factor)))
+        return result
+
+    def _inverse(self, node: Any) -> Poly:
+        inner = node.args[0]
+        if isinstance(inner, nodes.Inverse):
+            self._inverse(inner)  # notes whether it is known to exist
+            return self.read(inner.args[0])
+        if isinstance(inner, Transposed):
+            return words.transpose(self.read(nodes.Inverse(inner.args[0])))
+        if isinstance(inner, Scaled) and inner.args[0].is_nonzero:
+            return words.scale(1 / inner.args[0], self.read(nodes.Inverse(inner.args[1])))
+        if isinstance(inner, MatrixProduct) and all(same_size(*a.shape) for a in inner.args):
+            factors = [nodes.Inverse(a) for a in reversed(inner.args)]
+            return self._product(MatrixProduct(*factors))
+        poly = self.rules.finish(self.read(inner))
+        if poly == ONE:
+            return ONE
+        symmetric = poly == words.transpose(poly)
+        name = f"{_short(poly)}^-1"
+        letter = Letter(name, False, symmetric, *node.shape)
+        guarded = is_definite(inner) or (
+            isinstance(inner, MatrixLetter) and inner.base.has_property("invertible")
+        )
+        if not guarded:
+            self.unguarded.add(name)
+        elif name not in self._known:
+            self._known.add(name)
+            own: Poly = {(letter,): S.One}
+            minus = {(): S.NegativeOne}
+            self.rules.learn(
+                words.add([words.multiply(*pair), minus]) for pair in ((own, poly), (poly, own))
+            )
+        return {(letter,): S.One}
+
+    def _power(self, node: Any) -> Poly:
+        base, exponent = node.args
+        if exponent.is_Integer:
+            if abs(exponent) > MAX_POWER:
+                raise Unsupported(f"the power {exponent} is too high to multiply out")
+            factor = self.read(base if exponent >= 0 else nodes.Inverse(base))
+            result = ONE
+            for _ in range(abs(int(exponent))):
+                result = self.rules.reduce(words.multiply(result, factor))
+            return result
+        shift, rest = exponent.as_coeff_Add()
+        if shift > 0 and rest.is_nonnegative:
+            return words.multiply(
+                self.read(nodes.Power(base, rest)), self.read(nodes.Power(base, shift))
+            )
+        if exponent.is_nonnegative is not True:
+            self.unguarded.add(str(node))
+        return self._commuting(node, self.read(base), f"^({exponent})")
+
+    def _exponential(self, node: Any) -> Poly:
+        poly = self.rules.finish(self.read(node.args[0]))
+        if not poly:
+            return ONE
+        return self._commuting(node, poly, "exp")
+
+    def _commuting(self, node: Any, poly: Poly, mark: str) -> Poly:
+        """A letter for a function of a matrix, which commutes with the matrix."""
+        poly = self.rules.finish(poly)
+        name = f"{_short(poly)}{mark}"
+        own = self._named(name, node, symmetric=poly == words.transpose(poly))
+        if name not in self._known:
+            self._known.add(name)
+            minus = words.scale(S.NegativeOne, words.multiply(poly, own))
+            self.rules.learn([words.add([words.multiply(own, poly), minus])])
+        return own
+
+    def _softmax(self, node: Any) -> Poly:
+        own = self._named(f"softmax({_short(self.rules.finish(self.read(node.args[0])))})", node)
+        rows, columns = node.shape
+        total = words.multiply(own, {(_ones(columns),): S.One})
+        self.rules.learn([words.add([total, {(_ones(rows),): S.NegativeOne}])])
+        return own
+
+    def _hadamard(self, node: Any) -> Poly:
+        left, right = (self.rules.finish(self.read(a)) for a in node.args)
+        return words.add(
+            words.scale(a * b, self._entrywise_product(u, v, node))
+            for u, a in left.items()
+            for v, b in right.items()
+        )
+
+    def _entrywise_product(self, one: Word, other: Word, node: Any) -> Poly:
+        straight = " ∘ ".join(sorted(map(_text, (one, other))))
+        turned = " ∘ ".join(sorted(_text(words.reversed_word(w)) for w in (one, other)))
+        if straight == turned:
+            return self._named(f"({straight})", node, symmetric=True)
+        if straight < turned:
+            return self._named(f"({straight})", node)
+        return words.transpose(self._named(f"({turned})", node.T))
+
+    def _diagonal(self, node: Any) -> Poly:
+        parts = []
+        for word, coefficient in self.rules.finish(self.read(node.args[0])).items():
+            one = len(word) == 1 and word[0].name.startswith("1[")
+            own = ONE if one else self._named(f"diag({_text(word)})", node, symmetric=True)
+            parts.append(words.scale(coefficient, own))
+        return words.add(parts)
+
+    def _block(self, node: Any) -> Poly:
+        """Blocks put in place by J: JᵢᵀJⱼ is I or 0, and the sum of all JᵢJᵢᵀ is I."""
+        rows = self._places([row[0].shape[0] for row in node.args])
+        columns = self._places([part.shape[1] for part in node.args[0]])
+        return words.add(
+            words.multiply(words.multiply(rows[a], self.read(part)), words.transpose(columns[b]))
+            for a, row in enumerate(node.args)
+            for b, part in enumerate(row)
+        )
+
+    def _places(self, heights: list[Any]) -> list[Poly]:
+        total = sympy.Add(*heights)
+        name = ",".join(map(str, heights))
+        own = [
+            Letter(f"J[{name}]{k}", False, False, total, height) for k, height in enumerate(heights)
+        ]
+        if name not in self._known:
+            self._known.add(name)
+            equations = [
+                words.add([{(x.T, y): S.One}, {(): S.NegativeOne} if x == y else {}])
+                for x in own
+                for y in own
+            ]
+            equations += [
+                words.add([{(x.T, _ones(total)): S.One}, {(_ones(h),): S.NegativeOne}])
+                for x, h in zip(own, heights, strict=True)
+            ]
+            whole = [{(x, x.T): S.One} for x in own]
+            self.rules.learn([words.add([*whole, {(): S.NegativeOne}]), *equations])
+        return [{(x,): S.One} for x in own]
+
+    def _entrywise(self, node: Any) -> Poly:
+        marks = [Index(name, 1, n) for name, n in zip(("#row", "#column"), node.shape, strict=True)]
+        body = node.args[0].xreplace(dict(zip(node.args[1:3], marks, strict=True)))
+        return self._named(f"[{sympy.srepr(body)}]", node)
+
+
+def _basis(size: Any, at: Any) -> Letter:
+    bounds = f"{at.lower}..{at.upper}" if isinstance(at, Index) else ""
+    return Letter(f"e[{at}{bounds} of {size}]", False, False, size, S.One, at)
+
+
+def _ones(size: Any) -> Letter:
+    return Letter(f"1[{sympy.expand(size)}]", False, False, size, S.One)
+
+
+def _text(word: Word) -> str:
+    return " ".join(map(str, word)) or "I"
+
+
+def _short(poly: Poly) -> str:
+    """The name of a polynomial; of a single letter the letter's own."""
+    if len(poly) == 1:
+        ((word, coefficient),) = poly.items()
+        if len(word) == 1 and coefficient == 1:
+            return str(word[0])
+    return f"({words.key(poly)})"
+
+
+_READERS: dict[type, Callable[[Any, Any], Poly]] = {
+    MatrixLetter: Reader._letter,
+    MatrixSum: lambda r, n: words.add(r.read(a) for a in n.args),
+    Scaled: lambda r, n: words.scale(r.scalar(n.args[0]), r.read(n.args[1])),
+    MatrixProduct: Reader._product,
+    Transposed: lambda r, n: words.transpose(r.read(n.args[0])),
+    Zeros: lambda r, n: {},
+    Explicit: lambda r, n: r._named(sympy.srepr(n.args[0]), n),
+    nodes.Identity: lambda r, n: ONE,
+    nodes.Ones: lambda r, n: {(_ones(n.args[0]),): S.One},
+    nodes.Basis: lambda r, n: {(_basis(*n.args),): S.One},
+    nodes.Inverse: Reader._inverse,
+    nodes.Power: Reader._power,
+    nodes.Hadamard: Reader._hadamard,
+    nodes.Diagonal: Reader._diagonal,
+    nodes.Block: Reader._block,
+    nodes.Entrywise: Reader._entrywise,
+    nodes.Exponential: Reader._exponential,
+    nodes.Softmax: Reader._softmax,
+}

@@ -1,0 +1,111 @@
+"""Random matrices that meet what is stated of them: the points at which statements are tried."""
+
+import itertools
+from typing import Any
+
+import mpmath
+import numpy as np
+import sympy
+
+from .backends import Numeric, entry_symbol
+from .errors import OutsideDomain
+from .evaluate import Evaluator, Scope
+
+TRIES, ROUNDS = 12, 80
+
+
+def sample_onto(array: Any, evaluator: Evaluator) -> None:
+    """Choose the entries at this point: invertible, definite, or meeting equations as stated.
+
+    A first choice is moved onto the equations by Newton's method (the shortest step each time).
+
+    Raises:
+        OutsideDomain: When no such matrix is found.
+    """
+    backend = evaluator.backend
+    if not isinstance(backend, Numeric):
+        return
+    shape = tuple(evaluator.integer(n, Scope()) for n in array.shape)
+    every = itertools.product(*(range(1, n + 1) for n in shape))
+    places = [k for k in every if not array.symmetric or k == tuple(sorted(k))]
+    symbols = [entry_symbol(array, k) for k in places]
+    if not symbols or symbols[0] in backend.point:
+        return
+    first = [backend.sample(s) for s in symbols]
+    for attempt in range(TRIES):
+        trial = [x + attempt * _nudge(k, attempt) for k, x in enumerate(first)]
+        if array.has_property("positive definite"):
+            trial = _made_definite(trial, places, shape[0])
+        elif attempt and array.has_property("invertible"):
+            trial = [x + attempt * (k[0] == k[1]) for x, k in zip(trial, places, strict=True)]
+        backend.point.update(zip(symbols, trial, strict=True))
+        if (not array.facts or _solve(array, backend, evaluator.sizes, symbols)) and _regular(
+            array, backend, places, symbols, shape
+        ):
+            return
+    for symbol in symbols:
+        backend.point.pop(symbol, None)
+    raise OutsideDomain(f"no {array.description()} was found to try the statement at")
+
+
+def _nudge(k: int, attempt: int) -> Any:
+    return mpmath.mpf((7 * k + 3 * attempt) % 11 - 5) / 7
+
+
+def _made_definite(trial: list[Any], places: list[Any], size: int) -> list[Any]:
+    """X Xᵀ + 1/4 of a matrix with these entries."""
+    full = mpmath.zeros(size)
+    for value, (i, j) in zip(trial, places, strict=True):
+        full[i - 1, j - 1] = value
+    product = full * full.T
+    return [product[i - 1, j - 1] + mpmath.mpf(i == j) / 4 for i, j in places]
+
+
+def _regular(array: Any, backend: Numeric, places: Any, symbols: Any, shape: Any) -> bool:
+    if not array.has_property("invertible"):
+        return True
+    full = mpmath.zeros(*shape)
+    for symbol, (i, j) in zip(symbols, places, strict=True):
+        full[i - 1, j - 1] = backend.point[symbol]
+        if array.symmetric:
+            full[j - 1, i - 1] = full[i - 1, j - 1]
+    scale = max((abs(x) for x in full), default=mpmath.mpf(1))
+    return bool(abs(mpmath.det(full)) > mpmath.mpf("1e-4") * scale ** shape[0])
+
+
+def _residual(array: Any, backend: Numeric, sizes: Any) -> list[Any]:
+    evaluator = Evaluator(backend, sizes)
+    result: list[Any] = []
+    for left, right in array.facts:
+        sides = [evaluator.value(side, Scope()) for side in (left, right)]
+        if isinstance(sides[0], list):
+            sides = [[x for row in side for x in row] for side in sides]
+        else:
+            sides = [[side] for side in sides]
+        result.extend(a - b for a, b in zip(*sides, strict=True))
+    return result
+
+
+def _solve(array: Any, backend: Numeric, sizes: Any, symbols: list[sympy.Symbol]) -> bool:
+    """Newton's method: derivatives to 15 digits suffice, each round gains about as many."""
+    goal = mpmath.mpf(10) ** (8 - mpmath.mp.dps)
+    step = mpmath.mpf(10) ** (-mpmath.mp.dps // 2)
+    for _ in range(ROUNDS):
+        residual = _residual(array, backend, sizes)
+        size = max(map(abs, residual), default=mpmath.mpf(0))
+        if size <= goal * (1 + max(abs(backend.point[s]) for s in symbols)):
+            return True
+        columns = []
+        for symbol in symbols:
+            kept = backend.point[symbol]
+            backend.point[symbol] = kept + step
+            moved = _residual(array, backend, sizes)
+            backend.point[symbol] = kept
+            columns.append([float((a - b) / step) for a, b in zip(moved, residual, strict=True)])
+        right = np.array([float(r / size) for r in residual])
+        change = np.linalg.lstsq(np.array(columns).T, right, rcond=1e-9)[0]
+        if not np.all(np.isfinite(change)):
+            return False
+        for symbol, moved_by in zip(symbols, change, strict=True):
+            backend.point[symbol] -= mpmath.mpf(float(moved_by)) * size
+    return False
