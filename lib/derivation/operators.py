@@ -12,11 +12,12 @@ from .symbols import Index, Path
 
 
 class Node(Expr):  # type: ignore[misc]
-    """A node of the page's expression tree, real and commutative, never evaluated by SymPy."""
+    """A node of the page's expression tree, commutative, never evaluated by SymPy.
+
+    It is real where its parts are seen to be.
+    """
 
     is_commutative = True
-    is_extended_real = True
-    is_real = True
 
     def __new__(cls, *args: Any) -> "Node":
         """Build the node from SymPy expressions."""
@@ -26,6 +27,13 @@ class Node(Expr):  # type: ignore[misc]
     def doit(self, **hints: Any) -> "Node":
         """Stay as written."""
         return self
+
+    def real_parts(self) -> tuple[Any, ...]:
+        """The parts of which it is real when they are."""
+        return self.args
+
+    def _eval_is_real(self) -> bool | None:
+        return True if all(map(_is_real, self.real_parts())) else None
 
     # What a new kind of node says of itself; it prints by `_latex` and `_sympystr` (SymPy's own
     # hooks, which get the printer).
@@ -60,12 +68,24 @@ class Node(Expr):  # type: ignore[misc]
         return None
 
 
+def _is_real(part: Any) -> bool:
+    from .signs import is_real  # looks into nodes itself
+
+    if isinstance(part, Tuple):
+        return all(map(_is_real, part))
+    return part.is_extended_real is True or is_real(part)
+
+
 class BigMax(Node):
     r"""max over an index: args (body, (n, low, high))."""
 
 
 class PathSum(Node):
     """Sum over all paths that meet the conditions: args (body, path, conditions)."""
+
+    def real_parts(self) -> tuple[Any, ...]:
+        """The body."""
+        return self.args[:1]
 
 
 class PathMax(PathSum):
@@ -94,6 +114,10 @@ class Slope(Node):
 
 class SumAtom(Node):
     """A connected sum: args (product, *binders); a binder is (index, low, high) or (path,)."""
+
+    def real_parts(self) -> tuple[Any, ...]:
+        """The product."""
+        return self.args[:1]
 
 
 def _limits(binder: Any) -> Tuple:
