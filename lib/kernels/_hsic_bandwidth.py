@@ -35,12 +35,12 @@ def _bracket(points: Tensor, slack: float) -> tuple[Tensor, Tensor]:
     """Guess two distances with the median between them, from pairs of a fixed draw."""
     generator = torch.Generator(points.device).manual_seed(0)
     shape = (2, _DRAWS)
-    i, j = torch.randint(len(points), shape, generator=generator, device=points.device)
-    pairs = torch.stack([i, j])[:, i != j]
+    pairs = torch.randint(len(points), shape, generator=generator, device=points.device)
+    pairs = pairs[:, pairs[0] != pairs[1]]
     drawn = torch.cat(
         [
-            _distances(points[a][:, None], points[b][:, None]).flatten()
-            for a, b in zip(pairs[0].split(2**16), pairs[1].split(2**16), strict=True)
+            _distances(points[i, None], points[j, None]).flatten()
+            for i, j in (pairs[:, start : start + 2**16] for start in range(0, _DRAWS, 2**16))
         ]
     )
     ends = [max(0.5 - slack, 0.0), min(0.5 + slack, 1.0)]
@@ -62,8 +62,7 @@ def _order_statistics(
     for rows, columns in tiles(len(points), points.device):
         distances = _distances(points[rows], points[columns])
         if rows == columns:
-            i, j = torch.triu_indices(*distances.shape, 1, device=points.device)
-            distances = distances[i, j]
+            distances = distances[torch.ones_like(distances, dtype=torch.bool).triu(1)]
         below += int((distances < low).sum())
         at_low += int((distances == low).sum())
         inside.append(distances[(distances > low) & (distances < high)])
@@ -82,4 +81,5 @@ def _at(place: int, low: Tensor, between: Tensor, high: Tensor) -> Tensor:
 
 
 def _distances(left: Tensor, right: Tensor) -> Tensor:
-    return torch.cdist(left, right, compute_mode="donot_use_mm_for_euclid_dist")
+    found: Tensor = torch.cdist(left, right, compute_mode="donot_use_mm_for_euclid_dist")
+    return found

@@ -8,23 +8,30 @@ from torch import Tensor
 Gram = Callable[[Tensor, Tensor], Tensor]
 """From ``(a, dims)`` and ``(b, dims)`` to ``(a, b)``; symmetric in its arguments."""
 
-_FEW = 4  # columns up to which differences are as fast as a matrix product, and exact
-
-
-def squared_distances(left: Tensor, right: Tensor) -> Tensor:
-    """Compute all squared distances, never negative; differences where there are few columns."""
-    if left.shape[1] <= _FEW:
-        total = (left[:, :1] - right[:, 0]).square_()
-        for column in range(1, left.shape[1]):
-            total += (left[:, column : column + 1] - right[:, column]).square_()
-        return total
-    norms = left.square().sum(1), right.square().sum(1)
-    return torch.addmm(norms[1], left, right.t(), alpha=-2).add_(norms[0][:, None]).clamp_min_(0)
+_FEW = 4  # columns up to which differences cost little more than a matrix product
 
 
 def gaussian_gram(left: Tensor, right: Tensor) -> Tensor:
     """Compute exp(−d²/2), the bandwidth being 1 in these units."""
-    return squared_distances(left, right).mul_(-0.5).exp_()
+    if left.dtype != torch.float64 and left.shape[1] <= _FEW:
+        return _differences(left, right).mul_(-0.5).exp_()
+    return _exponents(left, right).exp_()
+
+
+def _exponents(left: Tensor, right: Tensor) -> Tensor:
+    """Compute −d²/2 as ab − |a|²/2 − |b|²/2 in one matrix product; rounding must not exceed 0."""
+    norms = [points.square().sum(1) / -2 for points in (left, right)]
+    left = torch.cat([left, norms[0][:, None]], 1)
+    right = torch.cat([right, torch.ones_like(right[:, :1])], 1)
+    return torch.addmm(norms[1], left, right.t()).clamp_max_(0)
+
+
+def _differences(left: Tensor, right: Tensor) -> Tensor:
+    """Compute d² column by column: no cancellation, which float32 would feel far from 0."""
+    total = (left[:, :1] - right[:, 0]).square_()
+    for column in range(1, left.shape[1]):
+        total += (left[:, column : column + 1] - right[:, column]).square_()
+    return total
 
 
 def linear_gram(left: Tensor, right: Tensor) -> Tensor:
@@ -37,8 +44,8 @@ def distance_gram(left: Tensor, right: Tensor) -> Tensor:
 
     The two differ by a function of a plus one of b, which no centring lets through.
     """
-    distances = torch.cdist(left, right, compute_mode="donot_use_mm_for_euclid_dist")
-    norms = torch.linalg.vector_norm(left, dim=1), torch.linalg.vector_norm(right, dim=1)
+    distances: Tensor = torch.cdist(left, right, compute_mode="donot_use_mm_for_euclid_dist")
+    norms: list[Tensor] = [torch.linalg.vector_norm(points, dim=1) for points in (left, right)]
     return (norms[0][:, None] + norms[1] - distances) / 2
 
 

@@ -14,24 +14,31 @@ class LowRank(NamedTuple):
 
     factor: Tensor  # G: samples rank, float64
     pivots: Tensor  # rank: the samples whose columns of K are reproduced exactly
-    error: float  # tr(K − G Gᵀ)/n, the mean error of the diagonal
+    error: float  # tr(K − G Gᵀ)/tr K
 
 
-def factorize(name: str, points: Variable, tolerance: float, max_rank: int) -> LowRank:
-    """Add the sample with the largest error on the diagonal until their mean is small enough."""
-    wide = points._replace(points=points.points.double())
-    if wide.kernel == "linear" and wide.points.shape[1] <= max_rank:
-        return LowRank(wide.points, torch.arange(0), 0.0)
-    found = _pivoted(wide, tolerance, max_rank)
+def factorize(name: str, variable: Variable, tolerance: float, max_rank: int) -> LowRank:
+    """Factorize to the tolerance, or refuse; differentiable, the pivots being fixed."""
+    found = pivoted(variable, tolerance, max_rank)
     if found.error > tolerance:
         raise ValueError(
-            f"rank {found.factor.shape[1]} leaves an error of {found.error:.1e} in the kernel of "
-            f"{name}, more than tolerance={tolerance:.1e}: raise max_rank or tolerance, or use "
-            "method='exact'"
+            f"rank {found.factor.shape[1]} leaves a relative error of {found.error:.1e} in the "
+            f"kernel of {name}, more than tolerance={tolerance:.1e}: raise max_rank or tolerance, "
+            "or use method='exact'"
         )
-    if wide.points.requires_grad and torch.is_grad_enabled():
+    if variable.points.requires_grad and torch.is_grad_enabled() and len(found.pivots):
+        wide = variable._replace(points=variable.points.double())
         found = found._replace(factor=_through_pivots(wide, found.pivots))
     return found
+
+
+def pivoted(variable: Variable, tolerance: float, max_rank: int) -> LowRank:
+    """Factorize until the relative error of the trace is at most ``tolerance``, or rank is out."""
+    points = variable.points.double()
+    if variable.kernel == "linear" and points.shape[1] <= max_rank:
+        return LowRank(points, torch.arange(0), 0.0)
+    with torch.no_grad():
+        return _pivoted(variable._replace(points=points), tolerance, max_rank)
 
 
 def low_rank_hsic(
@@ -46,35 +53,35 @@ def low_rank_hsic(
     if hollow:
         dx, dy = (g.square().sum(1) for g in (gx, gy))
         diagonals = [(dx, dy), (dx, dx), (dy, dy)]
-        products = [p - (a * b).sum() for p, (a, b) in zip(products, diagonals)]
-        rows = [row - diagonal for row, diagonal in zip(rows, (dx, dy))]
+        products = [p - (a * b).sum() for p, (a, b) in zip(products, diagonals, strict=False)]
+        rows = [rows[0] - dx, rows[1] - dy]
     return estimates(Sums(torch.stack(products), rows[0], rows[1]), hollow)
 
 
-@torch.no_grad()
 def _pivoted(variable: Variable, tolerance: float, max_rank: int) -> LowRank:
-    points = variable.points
-    limit = min(len(points), max_rank)
+    """Take the sample with the largest error on the diagonal, and again."""
+    points, limit = variable.points, min(len(variable.points), max_rank)
     residual = diagonal(variable)
-    if bool((residual < 0).any()):
-        raise ValueError("the kernel has a negative diagonal, so that it is no kernel")
-    rows = points.new_empty(min(limit, 64), len(points))  # of Gᵀ: whole rows lie together
-    pivots: list[int] = []
+    total = float(residual.sum())
     floor = len(points) * torch.finfo(points.dtype).eps * float(residual.max())
-    while len(pivots) < limit and float(residual.mean()) > tolerance:
-        largest, pivot = residual.max(0)
+    rows = points.new_empty(min(limit, 64), len(points))  # of Gᵀ: each row lies together
+    pivots: list[int] = []
+    while len(pivots) < limit and float(residual.sum()) > tolerance * total:
+        pivot = int(residual.argmax())
+        largest = residual[pivot].clone()
         if float(largest) <= floor:  # what is left is rounding
             break
         rank = len(pivots)
         if rank == len(rows):
             rows = torch.cat([rows, torch.empty_like(rows)])[:limit]
         row = variable.gram(points[pivot : pivot + 1], points)[0]
-        row = (row - rows[:rank, pivot] @ rows[:rank]) / largest.sqrt()
-        rows[rank] = row
-        residual = (residual - row.square()).clamp_min_(0)
+        rows[rank] = (row - rows[:rank, pivot] @ rows[:rank]) / largest.sqrt()
+        residual = (residual - rows[rank].square()).clamp_min_(0)
         residual[pivot] = 0
-        pivots.append(int(pivot))
-    return LowRank(rows[: len(pivots)].t(), torch.tensor(pivots), float(residual.mean()))
+        pivots.append(pivot)
+    error = float(residual.sum()) / total if total else 0.0
+    chosen = torch.tensor(pivots, dtype=torch.int64, device=points.device)
+    return LowRank(rows[: len(pivots)].t(), chosen, error)
 
 
 def _through_pivots(variable: Variable, pivots: Tensor) -> Tensor:
@@ -85,7 +92,8 @@ def _through_pivots(variable: Variable, pivots: Tensor) -> Tensor:
     chosen = variable.points[pivots]
     corner = torch.linalg.cholesky(variable.gram(chosen, chosen))
     columns = variable.gram(variable.points, chosen)
-    return torch.linalg.solve_triangular(corner, columns.t(), upper=False).t()
+    solved: Tensor = torch.linalg.solve_triangular(corner, columns.t(), upper=False)
+    return solved.t()
 
 
 def diagonal(variable: Variable) -> Tensor:
@@ -93,5 +101,6 @@ def diagonal(variable: Variable) -> Tensor:
     points = variable.points
     if variable.kernel == "gaussian":
         return points.new_ones(len(points))
-    blocks = points.split(256)
-    return torch.cat([variable.gram(block, block).diagonal() for block in blocks]).clone()
+    starts = range(0, len(points), 256)
+    blocks = [points[start : start + 256] for start in starts]
+    return torch.cat([variable.gram(block, block).diagonal() for block in blocks])

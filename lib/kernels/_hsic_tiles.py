@@ -38,7 +38,9 @@ def estimates(sums: Sums, hollow: bool) -> Tensor:
     """Return HSIC(x, y), and HSIC(x, x) and HSIC(y, y) where their products are there."""
     left = torch.stack([sums.rows_x, sums.rows_x, sums.rows_y])
     right = torch.stack([sums.rows_y, sums.rows_x, sums.rows_y])
-    shifts = torch.stack([2 * (a * centring(b, hollow)).sum() for a, b in zip(left, right)])
+    shifts = torch.stack(
+        [2 * (a * centring(b, hollow)).sum() for a, b in zip(left, right, strict=True)]
+    )
     return weight(len(sums.rows_x), hollow) * (sums.products + shifts[: len(sums.products)])
 
 
@@ -51,15 +53,15 @@ def accumulate(
     points: tuple[Tensor, Tensor], grams: tuple[Gram, Gram], hollow: bool, with_self: bool
 ) -> Sums:
     """Sum over all pairs in one pass over the upper triangle, in float64 from tile to tile."""
-    x, y = points
+    x = points[0]
     wide = torch.float32 if x.device.type == "mps" else torch.float64
     products = torch.zeros(3 if with_self else 1, dtype=wide, device=x.device)
     rows = torch.zeros(2, len(x), dtype=wide, device=x.device)
     for here, there in tiles(len(x), x.device):
-        K, L = (_tile(gram, p, here, there, hollow) for gram, p in zip(grams, points))
+        K, L = (_tile(*own, here, there, hollow) for own in zip(grams, points, strict=True))
         found = [_dot(K, L), _dot(K, K), _dot(L, L)] if with_self else [_dot(K, L)]
         products += torch.stack(found) * (1 if here == there else 2)
-        for sums, tile in zip(rows, (K, L)):
+        for sums, tile in zip(rows, (K, L), strict=True):
             sums[here] += tile.sum(1)
             if here != there:
                 sums[there] += tile.sum(0)
@@ -115,31 +117,32 @@ def _tiled_gradients(
 
     HSIC is bilinear: its gradient in K is the centred L, and the other way round.
     """
-    gradients = [torch.zeros_like(p) if want else None for p, want in zip(points, wanted)]
-    grad = (grad * weight(len(points[0]), hollow)).to(points[0].dtype)
-    shifts = [shift.to(points[0].dtype) for shift in shifts]
+    dtype = points[0].dtype
+    gradients = [
+        torch.zeros_like(p) if want else None for p, want in zip(points, wanted, strict=True)
+    ]
+    grad = (grad * weight(len(points[0]), hollow)).to(dtype)
+    shifts = [shift.to(dtype) for shift in shifts]
     for here, there in tiles(len(points[0]), points[0].device):
         blocks = [[p[cut].detach().requires_grad_() for cut in (here, there)] for p in points]
         with torch.enable_grad():
-            found = [
-                gram(*block) if want else gram(*(b.detach() for b in block))
-                for gram, block, want in zip(grams, blocks, wanted)
-            ]
+            found = [gram(*block) for gram, block in zip(grams, blocks, strict=True)]
         centred = [
-            tile.detach() + shift[here, None] + shift[there] for tile, shift in zip(found, shifts)
+            tile.detach() + shift[here, None] + shift[there]
+            for tile, shift in zip(found, shifts, strict=True)
         ]
+        times = 1 if here == there else 2  # each entry off the diagonal stands for two
         for own, gradient in enumerate(gradients):
             if gradient is None:
                 continue
-            cotangent = centred[1 - own] * (grad[0] if here == there else 2 * grad[0])
+            cotangent = times * grad[0] * centred[1 - own]
             if len(grad) == 3:
-                cotangent += centred[own] * (grad[1 + own] * (2 if here == there else 4))
+                cotangent += 2 * times * grad[1 + own] * centred[own]
             if hollow and here == there:
                 cotangent.fill_diagonal_(0)
-            for cut, part in zip(
-                (here, there), torch.autograd.grad(found[own], blocks[own], cotangent)
-            ):
-                gradient[cut] += part
+            left, right = torch.autograd.grad(found[own], blocks[own], cotangent)
+            gradient[here] += left
+            gradient[there] += right
     return gradients
 
 
@@ -153,13 +156,13 @@ def _graph_gradients(
 ) -> list[Tensor | None]:
     """Differentiate the dense formula, so that autograd can go on from the result."""
     own = [p.view_as(p) for p in points]  # apart, when both variables are one tensor
-    K, L = (gram(p, p).to(grad.dtype) for gram, p in zip(grams, own))
+    K, L = (gram(p, p).to(grad.dtype) for gram, p in zip(grams, own, strict=True))
     if hollow:
         K, L = (m - m.diagonal().diag() for m in (K, L))
     pairs = [(K, L), (K, K), (L, L)] if with_self else [(K, L)]
     products = torch.stack([(a * b).sum() for a, b in pairs])
     values = estimates(Sums(products, K.sum(1), L.sum(1)), hollow)
-    inputs = [p for p, want in zip(own, wanted) if want]
+    inputs = [p for p, want in zip(own, wanted, strict=True) if want]
     found = iter(torch.autograd.grad(values, inputs, grad, create_graph=True))
     return [next(found) if want else None for want in wanted]
 
