@@ -5,15 +5,15 @@ from sphinx.application import Sphinx
 from sphinx.writers.html5 import HTML5Translator
 
 
-class element(nodes.General, nodes.Element):  # type: ignore[misc]  # noqa: N801 (as docutils)
-    """An HTML element with children; other builders see only its children."""
+class element(nodes.General, nodes.TextElement):  # type: ignore[misc]  # noqa: N801 (as docutils)
+    """An HTML element, which may hold links; other builders see only its children."""
 
 
 def make(tag: str, *children: nodes.Node, classes: str = "", **attributes: str) -> element:
     """An element; ``data_label="x"`` becomes the attribute ``data-label``, ``text`` is its text."""
     text = [nodes.Text(attributes.pop("text"))] if "text" in attributes else []
     named = {name.replace("_", "-"): value for name, value in attributes.items()}
-    return element("", *text, *children, tag=tag, attributes=named, classes=classes.split())
+    return element("", "", *text, *children, tag=tag, attributes=named, classes=classes.split())
 
 
 def visit(translator: HTML5Translator, node: element) -> None:
