@@ -10,8 +10,6 @@ from lib.attention._nystrom_inputs import check_count, check_tensor
 
 InverseName = Literal["ridge", "newton", "pinv"]
 
-DEFAULT_RIDGE = 1e-5
-
 
 def newton_schulz_pinv(
     matrix: Float[Tensor, "*batch rows columns"], num_iterations: int = 6
@@ -47,7 +45,9 @@ def newton_schulz_pinv(
     """
     check_tensor("matrix", matrix)
     if matrix.dim() < 2:
-        raise ValueError(f"matrix must have the shape (..., rows, columns), got {matrix.shape}")
+        raise ValueError(
+            f"matrix must have the shape (..., rows, columns), got {tuple(matrix.shape)}"
+        )
     num_iterations = check_count("num_iterations", num_iterations)
     with torch.autocast(matrix.device.type, enabled=False):
         a = matrix.to(torch.promote_types(matrix.dtype, torch.float32))

@@ -29,7 +29,7 @@ from lib.attention._nystrom_inputs import (
     real_tokens,
     refuse_impossible,
 )
-from lib.attention._nystrom_inverse import DEFAULT_RIDGE, InverseName, newton_schulz_pinv
+from lib.attention._nystrom_inverse import InverseName, newton_schulz_pinv
 
 __all__ = ["NystromAttention", "landmark_means", "newton_schulz_pinv", "nystrom_attention"]
 
@@ -100,7 +100,7 @@ class NystromAttention(nn.Module):
         *,
         bias: bool = True,
         inverse: InverseName = "ridge",
-        ridge: float = DEFAULT_RIDGE,
+        ridge: float = 1e-5,
         num_iterations: int = 6,
         conv_kernel_size: int | None = None,
         batch_first: bool = True,
