@@ -10,7 +10,7 @@ from sympy.core.basic import Atom
 
 from . import matrix_values as values
 from .matrix_base import MatrixNode, in_words, same_size
-from .matrix_sampling import sample_onto
+from .matrix_sampling import require_example, sample_onto
 
 _number = itertools.count(1)
 Facts = tuple[tuple[Any, Any], ...]
@@ -220,12 +220,14 @@ def letter(
 
     Raises:
         TypeError: When a fact is no pair of matrices or scalars.
-        ValueError: When the sides of a fact differ in shape.
+        ValueError: When the sides of a fact differ in shape, or no matrix is found that meets all.
     """
     known = Known(properties, next(_number) if facts is not None else 0)
     made = MatrixLetter(MatrixArray(name, tuple(map(sympy.sympify, shape)), known))
     if facts is not None:
         known.facts = tuple(_fact(pair) for pair in facts(made))
+        arrays = arrays_in(made)
+        require_example(made.base, set().union(*(n.free_symbols for a in arrays for n in a.shape)))
     return made
 
 

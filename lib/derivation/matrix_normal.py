@@ -5,14 +5,10 @@ from typing import Any
 from sympy import Expr
 
 from . import normal
-from .backends import Numeric
-from .domain import ingredients, sampler
-from .errors import OutOfRange, OutsideDomain, Undefined, Unsupported
-from .evaluate import Evaluator
+from .errors import Unsupported
 from .general import expand_names
 from .matrix_base import MatrixNode, in_words, same_size
 from .matrix_functions import Identity, Inverse
-from .matrix_letters import arrays_in
 from .matrix_nodes import multiply
 from .matrix_reader import Reader
 from .matrix_scalars import EntryOf
@@ -50,14 +46,12 @@ def words_agree(sides: tuple[Any, Any]) -> bool:
     """Whether both sides are one in words, for all sizes (False: not seen to be).
 
     Raises:
-        Unsupported: When a part has no form in words, an inverse is not known to exist, or no
-            matrices meet what is stated of them.
+        Unsupported: When a part has no form in words, or an inverse is not known to exist.
     """
     expanded = tuple(expand_names(side) for side in sides)
     if not any(side.has(MatrixNode) for side in expanded):
         return False
-    require_examples(sides)
-    return _agree(*expanded) or _is_inverse(*expanded) or _is_inverse(*expanded[::-1])
+    return _is_inverse(*expanded) or _is_inverse(*expanded[::-1]) or _agree(*expanded)
 
 
 def _agree(left: Expr, right: Expr) -> bool:
@@ -69,12 +63,11 @@ def _agree(left: Expr, right: Expr) -> bool:
         reader.unguarded.clear()
         forms.append(reader.scalar(side))
         unguarded.append(set(reader.unguarded))
-    if not normal.is_zero(forms[0] - forms[1]):
-        return False
-    if unguarded[0] != unguarded[1]:
-        which = ", ".join(sorted(name.removesuffix("^-1") for name in unguarded[0] ^ unguarded[1]))
-        raise Unsupported(f"state that it is invertible: {which}")
-    return True
+    agree = normal.is_zero(forms[0] - forms[1])
+    if unguarded[0] != unguarded[1] or (not agree and unguarded[0]):
+        names = sorted(name.removesuffix("^-1") for name in unguarded[0] | unguarded[1])
+        raise Unsupported(f"not known to be invertible: {', '.join(names)}")
+    return agree
 
 
 def _is_inverse(one: Any, other: Any) -> bool:
@@ -87,27 +80,3 @@ def _is_inverse(one: Any, other: Any) -> bool:
         return False
     i, j = one.args[1:]
     return _agree(EntryOf(product, i, j), EntryOf(Identity(product.shape[0]), i, j))
-
-
-def require_examples(sides: tuple[Any, Any]) -> None:
-    """Refuse hypotheses that no matrices meet: from these everything would follow.
-
-    Raises:
-        Unsupported: When none are found for sizes 1 to 3.
-    """
-    arrays = [a for a in arrays_in(*sides) if a.constrained]
-    if not arrays:
-        return
-    found = ingredients(*sides)
-    for size in (2, 3, 1):
-        for pattern in ("random", "ties", "equal"):
-            numeric = Numeric(sampler(pattern, 7 * size), {})
-            evaluator = Evaluator(numeric, dict.fromkeys(found.sizes, size))
-            try:
-                for array in sorted(arrays, key=str):
-                    array.prepare(evaluator)
-            except (OutsideDomain, Undefined, OutOfRange):
-                continue
-            return
-    names = ", ".join(sorted(str(a.label) for a in arrays))
-    raise Unsupported(f"no matrices {names} were found that meet what is stated of them")

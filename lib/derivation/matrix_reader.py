@@ -237,6 +237,8 @@ class Reader:
         )
 
     def _places(self, heights: list[Any]) -> list[Poly]:
+        if len(heights) == 1:
+            return [ONE]
         total = sympy.Add(*heights)
         name = ",".join(map(str, heights))
         own = [

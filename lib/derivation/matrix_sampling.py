@@ -7,11 +7,12 @@ import mpmath
 import numpy as np
 import sympy
 
-from .backends import Numeric, entry_symbol
-from .errors import OutsideDomain
+from .backends import DIGITS, Numeric, entry_symbol
+from .errors import OutOfRange, OutsideDomain, Undefined
 from .evaluate import Evaluator, Scope
+from .points import sampler
 
-TRIES, ROUNDS = 12, 80
+TRIES, PATIENCE = 5, 16
 
 
 def sample_onto(array: Any, evaluator: Evaluator) -> None:
@@ -33,7 +34,8 @@ def sample_onto(array: Any, evaluator: Evaluator) -> None:
         return
     first = [backend.sample(s) for s in symbols]
     for attempt in range(TRIES):
-        trial = [x + attempt * _nudge(k, attempt) for k, x in enumerate(first)]
+        moved = attempt + bool(array.facts)  # off the corner: another solution than the obvious
+        trial = [x + moved * _nudge(k, attempt) for k, x in enumerate(first)]
         if array.has_property("positive definite"):
             trial = _made_definite(trial, places, shape[0])
         elif attempt and array.has_property("invertible"):
@@ -87,25 +89,52 @@ def _residual(array: Any, backend: Numeric, sizes: Any) -> list[Any]:
 
 
 def _solve(array: Any, backend: Numeric, sizes: Any, symbols: list[sympy.Symbol]) -> bool:
-    """Newton's method: derivatives to 15 digits suffice, each round gains about as many."""
+    """Newton's method; once near, the derivatives are kept: each round gains their 15 digits."""
     goal = mpmath.mpf(10) ** (8 - mpmath.mp.dps)
-    step = mpmath.mpf(10) ** (-mpmath.mp.dps // 2)
-    for _ in range(ROUNDS):
+    least, waited, solver = mpmath.inf, 0, None
+    while waited < PATIENCE:
         residual = _residual(array, backend, sizes)
         size = max(map(abs, residual), default=mpmath.mpf(0))
         if size <= goal * (1 + max(abs(backend.point[s]) for s in symbols)):
             return True
-        columns = []
+        waited = 0 if size < least / 2 else waited + 1
+        if solver is None or size > 1e-6 or waited:
+            solver = np.linalg.pinv(_slopes(array, backend, sizes, symbols, residual), rcond=1e-9)
+        least = min(size, least)
+        change = solver @ np.array([float(r / size) for r in residual])
+        if not np.all(np.isfinite(change)):
+            return False
+        for symbol, by in zip(symbols, change, strict=True):
+            backend.point[symbol] -= mpmath.mpf(float(by)) * size
+    return False
+
+
+def _slopes(array: Any, backend: Numeric, sizes: Any, symbols: Any, residual: list[Any]) -> Any:
+    """The derivatives of the equations' differences by the entries, as doubles."""
+    columns = []
+    with mpmath.workdps(DIGITS):
+        step = mpmath.mpf(10) ** (-DIGITS // 2)
         for symbol in symbols:
             kept = backend.point[symbol]
             backend.point[symbol] = kept + step
             moved = _residual(array, backend, sizes)
             backend.point[symbol] = kept
             columns.append([float((a - b) / step) for a, b in zip(moved, residual, strict=True)])
-        right = np.array([float(r / size) for r in residual])
-        change = np.linalg.lstsq(np.array(columns).T, right, rcond=1e-9)[0]
-        if not np.all(np.isfinite(change)):
-            return False
-        for symbol, moved_by in zip(symbols, change, strict=True):
-            backend.point[symbol] -= mpmath.mpf(float(moved_by)) * size
-    return False
+    return np.array(columns).T
+
+
+def require_example(array: Any, size_symbols: set[Any]) -> None:
+    """Refuse equations that no matrix meets: from these everything would follow.
+
+    Raises:
+        ValueError: When none is found with all sizes 2, 3 or 1.
+    """
+    for size, pattern in itertools.product((2, 3, 1), ("ties", "random")):
+        numeric = Numeric(sampler(pattern, size), {})
+        try:
+            with mpmath.workdps(DIGITS):
+                sample_onto(array, Evaluator(numeric, dict.fromkeys(size_symbols, size)))
+        except (OutsideDomain, Undefined, OutOfRange):
+            continue
+        return
+    raise ValueError(f"no {array.description()} was found: the facts contradict one another")
