@@ -194,20 +194,41 @@ def expect_error(kind: type[Exception], match: str) -> Iterator[None]:
         message = f"{type(error).__name__}: {error}"
         if match not in message:
             raise AssertionError(f"expected {match!r} in the message {message!r}") from error
-        display(
-            {"text/markdown": f"```text\n{textwrap.fill(message, 88)}\n```", "text/plain": message}
-        )
+        lines = [textwrap.fill(line, 88, subsequent_indent="    ") for line in message.splitlines()]
+        wrapped = "\n".join(lines)
+        display({"text/markdown": f"```text\n{wrapped}\n```", "text/plain": message})
     else:
         raise AssertionError(f"expected {kind.__name__}, but nothing was raised")
 
 
-def check(answer: object, is_right: Callable[[Any], bool], *, hint: str) -> None:
+def check(
+    answer: object,
+    is_right: Callable[[Any], bool] | None = None,
+    *,
+    hint: str = "",
+    equals: object = None,
+    sizes: Mapping[Any, Sequence[int]] | None = None,
+    where: Sequence[Any] = (),
+    digits: int = 6,
+) -> None:
     """Tell a reader whether an answer to an exercise is right.
 
     Args:
         answer: the reader's answer; ``...`` stands for none yet.
         is_right: decides it; an error inside counts as a wrong answer and is told.
         hint: what to look at when the answer is wrong.
+        equals: instead of ``is_right``, the solution: a number, an array, a formula, a label, a
+            list of labels, a truth value or a result of the book. The answer is compared with it
+            by :func:`lib.derivation.assess`, which accepts other forms of it and tells of a wrong
+            one where it fails and, where that is simple, why.
+        sizes: for which sizes a formula may be compared, as for :func:`lib.derivation.derive`.
+        where: conditions on the symbols of a formula, likewise.
+        digits: how many significant digits a decimal number needs.
+
+    Raises:
+        AssertionError: in the book, where the answers are our own solutions, if one is wrong or
+            cannot be decided.
+        TypeError: unless exactly one of ``is_right`` and ``equals`` is given.
 
     >>> check(..., lambda n: n == 8, hint="how many choices has each token?")
     Your turn: put your answer in the place of the dots and run this cell again.
@@ -215,18 +236,41 @@ def check(answer: object, is_right: Callable[[Any], bool], *, hint: str) -> None
     Not yet. A hint: how many choices has each token?
     >>> check(8, lambda n: n == 8, hint="how many choices has each token?")
     Right.
+    >>> check([2, 1], equals=[1, 2], hint="which comes first?")
+    Not yet. 2 of 2 entries are not right; the entry at [0] is not right, for one. These are the
+    right numbers in another order. A hint: which comes first?
     """
+    if (is_right is None) == (equals is None):
+        raise TypeError("a check needs either is_right=, a function, or equals=, the solution")
     if answer is ...:
         say("Your turn: put your answer in the place of the dots and run this cell again.")
         return
-    try:
-        right = bool(is_right(answer))
-    except Exception as error:
-        say(f"Not yet: the check met {type(error).__name__}: {error}. A hint: {hint}")
-        return
+    right, told = (
+        _by_function(answer, is_right)
+        if is_right
+        else _by_solution(answer, equals, sizes=sizes, where=where, digits=digits)
+    )
     if not right and os.environ.get(_IN_BOOK):
-        raise AssertionError("a solution in the book does not pass its own check")
-    say("**Right.**" if right else f"**Not yet.** A hint: {hint}")
+        raise AssertionError(f"a solution in the book does not pass its own check: {told}")
+    if right:
+        say("**Right.**")
+        return
+    opening = "**Not yet.**" if right is False else "**Perhaps.**"
+    say(" ".join(filter(None, [opening, told, f"A hint: {hint}" if hint else ""])))
+
+
+def _by_function(answer: object, is_right: Callable[[Any], bool]) -> tuple[bool, str]:
+    try:
+        return bool(is_right(answer)), ""
+    except Exception as error:
+        return False, f"The check met {type(error).__name__}: {error}."
+
+
+def _by_solution(answer: object, solution: object, **options: Any) -> tuple[bool | None, str]:
+    from lib.derivation.answers import assess
+
+    found = assess(answer, solution, **options)
+    return found.right, found.message
 
 
 def correction(*, source: str, says: str, correct: str, holds: bool, evidence: str) -> None:

@@ -3,13 +3,20 @@
 The names say what happened (`FalseStep`, `Disagreement`) and need no suffix.
 """
 
+from typing import Any
+
 
 class DerivationError(Exception):
     """Base of the errors of this package."""
 
 
 class FalseStep(DerivationError):  # noqa: N818
-    """A step that fails at a point, which the message shows."""
+    """A step that fails at a point, which the message shows and `counterexample` holds."""
+
+    def __init__(self, message: str, counterexample: Any = None) -> None:
+        """Take the message and the point with the values of both sides."""
+        super().__init__(message)
+        self.counterexample = counterexample
 
 
 class UndecidedStep(DerivationError):  # noqa: N818
