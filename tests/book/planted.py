@@ -89,6 +89,11 @@ def result(label, latex, title):
              "text/plain": latex}, raw=True)
 
 
+def restated(label, statement):
+    facts = {"label": label, "statement": statement}
+    display({f"{PREFIX}restated+json": facts, "text/plain": statement}, raw=True)
+
+
 def correction(claim, evidence):
     facts = {"source": "A source", "claim": claim, "correct": "$|x|$", "evidence": evidence}
     display({f"{PREFIX}correction+json": facts, "text/plain": "corrected"}, raw=True)
@@ -124,6 +129,10 @@ PAGES = {
     "book/toy/alpha.md": HEADER + ALPHA,
     "book/toy/beta.md": HEADER + BETA,
     "book/reference/ledger.md": "# Ledger\n\n```{ledger}\n```\n\n```{corrections}\n```\n",
+    "book/reference/some.md": (
+        "# Some\n\n```{ledger}\n:only: toy/alpha, none/*\n```\n\n"
+        "```{ledger}\n:except: toy/*\n```\n\n```{ledger-total}\n:only: toy/beta\n```\n"
+    ),
     "book/reference/api/toy.alpha.md": (
         "# API\n\n```{eval-rst}\n.. automodule:: lib.toy.alpha\n```\n"
     ),
@@ -143,6 +152,7 @@ parts:
   - caption: Reference
     chapters:
       - file: book/reference/ledger
+      - file: book/reference/some
       - glob: book/reference/api/*
       - file: book/reference/bibliography
 """,

@@ -6,8 +6,10 @@ import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from executable_book.build import Build
 
 ALPHA, BETA = "book/toy/alpha", "book/toy/beta"
 
@@ -24,6 +26,11 @@ def test_the_ledger_gathers_results_and_the_api_links_to_equations(green) -> Non
     assert "One and one" in ledger
     assert 'href="../toy/alpha.html#equation-alpha-sum">(1.1)' in ledger
     assert 'href="api/toy.alpha.html#lib.toy.alpha.double"' in ledger
+    assert '<tr data-standing="proved" data-words="alpha-sum toy/alpha One and one' in ledger
+    assert '<th role="columnheader" scope="col">Standing</th>' in ledger
+    assert "largest error 0.0e+00 on 5 inputs" in ledger
+    assert "_static/book.js" in ledger
+    assert "toy/beta" not in ledger.partition("<table")[2].partition("</table>")[0]
     api = green.html("book/reference/api/toy.alpha")
     assert "equation-alpha-sum" in api
     assert "_modules/lib/toy/alpha.html#double" in api
@@ -32,6 +39,23 @@ def test_the_ledger_gathers_results_and_the_api_links_to_equations(green) -> Non
     assert "equation-alpha-sum" in first
     assert "the figure above" in second
     assert "Results: 1 (1 proved)" in green.html("book/index")
+
+
+def test_a_ledger_lists_the_documents_asked_for(green) -> None:
+    page = green.html("book/reference/some")
+    assert page.count("<table") == 1
+    assert "One and one" in page
+    assert "No chapter has displayed a result yet." in page
+    assert "Chapters executed: 1" in page
+    assert "Results: 0" in page
+
+
+def test_a_chapter_that_was_not_executed_is_not_in_the_ledger() -> None:
+    build = Build.__new__(Build)
+    build.chapters = [SimpleNamespace(docname=name) for name in ("one", "two", "three")]
+    build.records = {"three": "the third", "one": "the first"}
+    assert build.in_order() == {"one": "the first", "three": "the third"}
+    assert list(build.in_order()) == ["one", "three"]
 
 
 def test_pages_need_no_network_for_mathematics(green) -> None:
@@ -61,6 +85,7 @@ def test_a_failing_cell_fails_every_build_until_it_is_mended(book) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
+        "\n\n```{ledger}\n:only: toy/gone\n```\n\n",  # an error of the directive
         "{eq}`no-such-equation`",  # a warning when the page is written
         "{no-such-role}`alpha-sum`",  # a warning when it is read
     ],

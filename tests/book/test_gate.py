@@ -38,9 +38,15 @@ def test_defects_that_only_a_build_can_show(book) -> None:
         "Nothing of",
         "It reaches 93.1 in the end.\n\n$$ x = y $$ (typed)\n\nNothing of",
     )
+    book.edit(
+        "book/toy/beta.md",
+        "import json, os",
+        "from lib.page import restated\nrestated('alpha-sum', '1 + 1 = 3')\nimport json, os",
+    )
     outcome = book.build()
     assert not outcome.green
     for problem in (
+        "restates alpha-sum of book/toy/alpha otherwise",
         "the result alpha-sum does not stand on the page",
         "wrote to stderr: 'no'",
         "the output contains a warning",
@@ -63,7 +69,7 @@ def test_the_gate_runs_by_itself(green, root: Path) -> None:
         gate, cwd=green.folder, env=environment, capture_output=True, text=True, check=False
     )
     assert process.returncode == 0, process.stdout + process.stderr
-    assert "6 pages, 0 problems" in process.stdout
+    assert "7 pages, 0 problems" in process.stdout
 
 
 @pytest.mark.parametrize(

@@ -117,15 +117,15 @@ class Ledger(Gathering):
         held = [check for check in record.displayed(CHECK) if check["label"] == result["label"]]
         short = docname.removeprefix("book/")
         seconds = float(result.get("seconds", 0))
-        time = coarse(seconds) if result.get("steps") else ""
+        time, slow = (coarse(seconds), f"{seconds:012.3f}") if result.get("steps") else ("", "")
         rank = STANDINGS.index(result["standing"])
         cells = [
             (self.parsed(f"{{eq}}`{result['label']}`"), ""),
             (self.parsed(f"{{doc}}`{short} </{docname}>`"), f"{place:04}"),
-            (self.parsed(statement(result)), ""),
+            (statement(result), ""),
             (standing(result), f"{rank}"),
             ([nodes.Text(means(result))], ""),
-            ([nodes.Text(time)], f"{seconds:012.3f}"),
+            ([nodes.Text(time)], slow),
             (self.parsed("; ".join(map(held_text, held))), ""),
         ]
         shown = [
@@ -142,11 +142,11 @@ class Ledger(Gathering):
         return make("tr", *shown, role="row", data_standing=result["standing"], data_words=words)
 
 
-def statement(result: dict[str, Any]) -> str:
-    """The title and the formula of a result in Markdown."""
-    formula = result.get("statement_latex") or result.get("latex", "")
-    title = f"**{result['title']}** " if result.get("title") else ""
-    return f"{title}${' '.join(formula.split())}$"
+def statement(result: dict[str, Any]) -> list[nodes.Node]:
+    """The title and the formula of a result."""
+    tex = " ".join((result.get("statement_latex") or result.get("latex", "")).split())
+    title = [nodes.strong("", result["title"]), nodes.Text(" ")] if result.get("title") else []
+    return [*title, nodes.math(tex, tex)]
 
 
 def standing(result: dict[str, Any]) -> list[nodes.Node]:
