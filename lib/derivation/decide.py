@@ -7,22 +7,26 @@ A decider is a function of the two written-out sides (`DECIDERS`) or of the two 
 import functools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy
 from sympy import Expr, S
 
-from . import exact, inequalities, normal
-from .backends import Symbolic
+from . import approximations, exact, inequalities, matrix_normal, normal
+from .closed_forms import in_closed_form
+from .conditions import parametrizations
+from .definedness import Demand, Recording, recorded, unmet_for_all_sizes
 from .domain import Ingredients, Instance, Sizes, instances
 from .errors import Undefined, Unsupported
 from .evaluate import Evaluator, Scope
 from .general import expand_names
+from .induction import by_induction
 from .limits import departs, limit_is
 from .refute import Counterexample, search
 from .signs import is_nonnegative, is_positive
 from .timing import TookTooLong, within
+from .zeros import Refuted, require_defined
 
 SECONDS = 20.0
 POINTS, EVIDENCE_POINTS = 24, 60
@@ -47,15 +51,20 @@ class Verdict:
     tried: tuple[str, ...] = ()
     counterexample: Counterexample | None = None
     points: int = 0
+    nowhere: bool = False  # no point was found at which a side has a value
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One step: `sides[0] relation sides[1]`, for a limit with the symbol, point and direction."""
+    """One step: `sides[0] relation sides[1]`.
+
+    A limit has the symbol, point and direction, an approximation the exponent of its remainder too.
+    """
 
     relation: str
     sides: Sides
     when: tuple[Any, Any, str] | None = None
+    order: Any = None
 
 
 # For all sizes at once.
@@ -77,9 +86,25 @@ def _general_inequality(claim: Claim) -> bool:
     return test(difference) or test(normal.to_expr(normal.normal(difference)))
 
 
+def _general_induction(claim: Claim) -> bool:
+    return claim.relation == "==" and by_induction(*claim.sides)
+
+
+def _general_order(claim: Claim) -> bool:
+    if claim.when is None or claim.order is None:
+        return False
+    left, right = (expand_names(side) for side in claim.sides)
+    return approximations.is_order_for_all_sizes(
+        left - right, claim.when, claim.order, normal.is_zero
+    )
+
+
 GENERAL: list[tuple[str, Callable[[Claim], bool]]] = [
+    (matrix_normal.MEANS, lambda c: c.relation == "==" and matrix_normal.words_agree(c.sides)),
     ("both sides have one normal form of sums, whatever the sizes", _general_equality),
     ("the difference is made of squares and positive factors", _general_inequality),
+    ("Taylor's theorem: the derivatives at the point agree, whatever the sizes", _general_order),
+    ("induction: the first value and the step hold as identities", _general_induction),
 ]
 
 
@@ -122,6 +147,15 @@ DECIDERS: list[tuple[str, Callable[[Expr, Expr], bool]]] = [
 ]
 
 
+DOUBTED = [words for words, _ in DECIDERS if words.startswith(("SymPy", "equal derivatives"))]
+
+
+def _stands(left: Expr, right: Expr, instance: Instance) -> bool:
+    """Whether what SymPy says is not refuted by many more points (its simplifier has erred)."""
+    met = instance.conditions if left.free_symbols | right.free_symbols else ()
+    return search("==", (left, right), [Instance({}, {}, met)], per_instance=POINTS, seed=17).stands
+
+
 def _inequality(relation: str, left: Expr, right: Expr) -> bool:
     difference = right - left if relation in ("<=", "<") else left - right
     return inequalities.at_least_zero(difference, strict=relation in ("<", ">"))
@@ -129,16 +163,58 @@ def _inequality(relation: str, left: Expr, right: Expr) -> bool:
 
 def decide_written_out(claim: Claim, instance: Instance) -> str | None:
     """The means by which the claim holds for one instance, or None."""
-    evaluator = Evaluator(Symbolic(), instance.sizes)
-    left, right = (evaluator.value(side, Scope(instance.bindings)) for side in claim.sides)
+    written, demands = _written_out(claim, instance)
+    means = _decide_cases(claim, written, instance)
+    if means is not None and claim.when is None:
+        require_defined(demands, written, instance)
+    return means
+
+
+def _written_out(
+    claim: Claim, instance: Instance
+) -> tuple[list[Any], tuple[list[Demand], list[Demand]]]:
+    """Both sides with plain symbols, and what each demands in order to have a value."""
+    left, right = Recording(), Recording()
+    written = [
+        Evaluator(record, instance.sizes).value(side, Scope(instance.bindings))
+        for record, side in zip((left, right), claim.sides, strict=True)
+    ]
+    return written, (list(left.demands), list(right.demands))
+
+
+def _decide_cases(claim: Claim, written: list[Any], instance: Instance) -> str | None:
+    """As written, or with the conditions put into the symbols."""
+    found = _decide_plain(claim, written, instance)
+    if found is not None or claim.when is not None or not instance.conditions:
+        return found
+    means: list[str] = []
+    for change in parametrizations(instance.conditions):
+        one = _decide_plain(claim, [side.xreplace(change) for side in written], instance)
+        if one is None:
+            return None
+        means += [one] if one not in means else []
+    return "; ".join(means)
+
+
+def _decide_plain(claim: Claim, sides: list[Any], instance: Instance) -> str | None:
+    """The means by which the claim holds between plain expressions, integrals evaluated first."""
+    (left, right), closed = in_closed_form(*sides)
+    words = _decide_closed(claim, left, right, instance)
+    return "; ".join([*closed, words]) if words else None
+
+
+def _decide_closed(claim: Claim, left: Any, right: Any, instance: Instance) -> str | None:
+    if claim.when is not None and claim.order is not None:
+        return approximations.is_order(left - right, claim.when, claim.order)
     if claim.when is not None:
-        return "a limit that SymPy finds" if limit_is(left, right, claim.when) else None
+        holds = limit_is(left, right, claim.when, instance.conditions)
+        return "a limit that SymPy finds" if holds else None
     if claim.relation != "==":
         holds = _inequality(claim.relation, left, right)
         return "the sign of the difference shows in its form" if holds else None
     for words, decider in DECIDERS:
         try:
-            if decider(left, right):
+            if decider(left, right) and (words not in DOUBTED or _stands(left, right, instance)):
                 return words
         except FAILURES:
             continue
@@ -155,22 +231,71 @@ def decide(claim: Claim, found: Ingredients, sizes: Sizes | None, *, evidence: b
     if refuted.counterexample is not None:
         return refuted
     tried = [refuted.means]
-    for words, general in GENERAL:
-        if _attempt(functools.partial(general, claim), words, tried):
-            return Verdict(PROVED, words, points=refuted.points)
-    if sizes is not None or not found.sizes:
-        written = _attempt(lambda: _every_instance(claim, found, trial), "writing out", tried)
-        if written:
-            standing = SIZES if found.sizes else PROVED
-            return Verdict(standing, written, points=refuted.points)
-    else:
-        tried.append("not written out: no sizes are given")
+    if refuted.nowhere:
+        return Verdict(None, "", tuple(tried))
+    try:
+        proof = _proof(claim, found, sizes, trial, tried)
+    except Refuted as error:
+        return Verdict(None, "zeros of denominators", counterexample=error.counterexample)
+    if proof is not None:
+        return replace(proof, points=refuted.points)
     if evidence:
         more = _refute(claim, found, trial, EVIDENCE_POINTS)
         if more.counterexample is not None or more.points:
             shown = None if more.counterexample else EVIDENCE
             return Verdict(shown, more.means, tuple(tried), more.counterexample, more.points)
     return Verdict(None, "", tuple(tried))
+
+
+def _proof(
+    claim: Claim, found: Ingredients, sizes: Sizes | None, trial: Sizes, tried: list[str]
+) -> Verdict | None:
+    """The strongest proof that succeeds, or None.
+
+    Raises:
+        Refuted: When the sides agree, but only one of them has a value at some point.
+    """
+    for words, general in GENERAL:
+        if _attempt(functools.partial(general, claim), words, tried):
+            if claim.when is not None or _attempt(
+                lambda: _defined_for_all_sizes(claim, found), "the same domain", tried
+            ):
+                return Verdict(PROVED, words)
+            break
+    if sizes is not None or not found.sizes:
+        written = _attempt(lambda: _every_instance(claim, found, trial), "writing out", tried)
+        return Verdict(SIZES if found.sizes else PROVED, written) if written else None
+    if claim.when is None:
+        _attempt(lambda: _defined_in_cases(claim, found, trial), "cases", tried)
+    tried.append("not written out: no sizes are given")
+    return None
+
+
+def _defined_for_all_sizes(claim: Claim, found: Ingredients) -> bool:
+    """Whether both sides have values at the same points.
+
+    Raises:
+        Unsupported: When that is not seen, with what must be stated.
+    """
+    demands = []
+    for side in claim.sides:
+        with recorded() as own:
+            expand_names(side)
+        demands.append(own)
+    missing = unmet_for_all_sizes(*demands, found.conditions)
+    if missing:
+        raise Unsupported(
+            f"one side needs that {missing[0]}, the other does not, and it is not seen to hold: "
+            "state it, as in derive(..., where=[Ne(a, b)])"
+        )
+    return True
+
+
+def _defined_in_cases(claim: Claim, found: Ingredients, trial: Sizes) -> bool:
+    for instance in _spread(list(instances(found, trial)), 8):
+        sides, demands = _written_out(claim, instance)
+        require_defined(demands, sides, instance)
+    return True
 
 
 def _trial_sizes(found: Ingredients, sizes: Sizes | None) -> dict[Any, tuple[int, ...]]:
@@ -213,7 +338,8 @@ def _refute(claim: Claim, found: Ingredients, sizes: Sizes, points: int) -> Verd
     """A verdict with a counterexample, or without a standing: nothing was found."""
     chosen = list(instances(found, sizes))
     if not chosen:
-        return Verdict(None, "no case to try: an index range is empty for every size")
+        words = "no case to try: an index range is empty, or a condition fails, for every size"
+        return Verdict(None, words, nowhere=True)
     if claim.when is not None:
         return _refute_limit(claim, claim.when, chosen[: points // 4])
     chosen = _spread(chosen, points)
@@ -227,16 +353,27 @@ def _refute(claim: Claim, found: Ingredients, sizes: Sizes, points: int) -> Verd
         return Verdict(None, "points: took too long")
     except Unsupported as error:
         return Verdict(None, f"points: {error}")
-    words = f"{result.points} random points, corners included, 50 digits"
+    if result.undefined and not result.points:
+        return Verdict(None, "no point was found at which a side has a value", nowhere=True)
+    words = f"{result.points} random points, corners included, {result.digits} digits"
     return Verdict(None, words, counterexample=result.counterexample, points=result.points)
 
 
 def _refute_limit(claim: Claim, when: tuple[Any, Any, str], chosen: list[Instance]) -> Verdict:
     for instance in chosen:
-        departure = within(SECONDS, functools.partial(departs, claim.sides, instance, when))
+        try:
+            departure = within(SECONDS, functools.partial(_departure, claim, instance, when))
+        except (TookTooLong, Unsupported) as error:
+            return Verdict(None, f"values near the limit point: {error}")
         if departure is not None:
             return Verdict(None, "values near the limit point", (), Counterexample(*departure))
     return Verdict(None, "values near the limit point", points=len(chosen))
+
+
+def _departure(claim: Claim, instance: Instance, when: tuple[Any, Any, str]) -> Any:
+    if claim.order is not None:
+        return approximations.grows(claim.sides, instance, when, claim.order)
+    return departs(claim.sides, instance, when)
 
 
 def _spread(chosen: list[Any], limit: int) -> list[Any]:

@@ -13,6 +13,7 @@ from .conditions import of_indices, written_out
 from .evaluate import Backend, Evaluator, Scope
 from .names import Abbreviation, Call, Head, free_names
 from .operators import BigMax, Node, PathSum, Replaced
+from .points import PATTERNS as PATTERNS
 from .points import sampler as sampler
 from .printing import plain
 from .symbols import Index, Path

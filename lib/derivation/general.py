@@ -8,6 +8,7 @@ import sympy
 from sympy import Indexed, KroneckerDelta, Symbol, Tuple
 
 from .calculus import differentiate
+from .definedness import note
 from .errors import Unsupported
 from .evaluate import Scope
 from .names import Abbreviation, Call
@@ -33,7 +34,9 @@ def expand_names(expr: Any, scope: Scope = Scope()) -> Any:  # noqa: B008 (immut
         return expr.expanded(expand_names, scope)
     if not expr.args:
         return expr
-    return expr.func(*(expand_names(a, scope) for a in expr.args))
+    parts = [expand_names(a, scope) for a in expr.args]
+    note(expr.func, parts)
+    return expr.func(*parts)
 
 
 def _symbol(expr: Symbol, scope: Scope) -> Any:
@@ -137,7 +140,7 @@ _RULES: dict[type, Any] = {
     Indexed: _indexed,
     Path: _path,
     sympy.Sum: _sum,
-    sympy.Product: _unsupported,
+    sympy.Product: _sum,
     PathMax: _unsupported,
     BigMax: _unsupported,
     PathSum: _path_sum,

@@ -13,11 +13,12 @@ from .backends import DIGITS, Numeric
 from .domain import Instance
 from .errors import OutOfRange, Undefined, Unsettled
 from .evaluate import Evaluator, Scope
-from .points import PATTERNS, Sample, in_domain, meets, sampler
+from .points import PATTERNS, NoPoint, Sample, in_domain, meets, sampler
 from .quadrature import Loss
 
 FINE_DIGITS, FINEST_DIGITS = 200, 400
 LEAST, ENOUGH = 3, 6.0  # points that suffice when they take more than so many seconds
+SAVED = 4.0  # seconds less for points that need quadrature
 TOLERANCE = mpmath.mpf(10) ** -30
 SHRINKS = (
     lambda part: mpmath.nint(part),
@@ -46,6 +47,11 @@ class Search:
     undefined: int
     digits: int = DIGITS
 
+    @property
+    def stands(self) -> bool:
+        """Whether the statement was tried and did not fail."""
+        return self.counterexample is None and self.points > 0
+
 
 def search(
     relation: str,
@@ -65,7 +71,7 @@ def search(
     """
     tried = undefined = 0
     seen, ends = Loss(), time.monotonic() + ENOUGH
-    for number, instance in enumerate(chosen):
+    for number, instance in enumerate(_with_a_point(chosen)):
         for k in range(per_instance):
             pattern = PATTERNS[(k + number) % len(PATTERNS)] if k < len(PATTERNS) else "random"
             draw = sampler(pattern, seed + 1000 * number + k, instance.conditions)
@@ -79,9 +85,24 @@ def search(
                 return Search(simpler or verdict, tried + 1, undefined, seen.whole(DIGITS))
             tried += verdict
             undefined += not verdict
-            if tried >= LEAST and time.monotonic() > ends:
+            if tried >= LEAST and time.monotonic() > ends - (0 if seen.exact else SAVED):
                 return Search(None, tried, undefined, seen.whole(DIGITS))
     return Search(None, tried, undefined, seen.whole(DIGITS))
+
+
+def _with_a_point(chosen: Iterable[Instance]) -> list[Instance]:
+    """The instances whose conditions are met somewhere."""
+    found, error = [], None
+    for instance in chosen:
+        try:
+            sampler("ones", 0, instance.conditions)
+        except NoPoint as nowhere:
+            error = nowhere
+        else:
+            found.append(instance)
+    if not found and error is not None:
+        raise error
+    return found
 
 
 def _simpler(
@@ -119,7 +140,7 @@ def _try(
         return False
     if _failed(left, right) or not _holds(relation, left, right, slack):
         exact = not _failed(left, right) and slack == 0
-        if exact and _holds_finely(relation, sides, instance, draw):
+        if exact and _holds_finely(relation, sides, instance, draw, abs(left - right)):
             return True
         return Counterexample(_describe(instance, point), show_value(left), show_value(right))
     return True
@@ -129,19 +150,23 @@ def _failed(left: Any, right: Any) -> bool:
     return isinstance(left, Exception) or isinstance(right, Exception)
 
 
-def _holds_finely(relation: str, sides: Sides, instance: Instance, draw: Sample) -> bool:
+def _holds_finely(relation: str, sides: Sides, instance: Instance, draw: Sample, gap: Any) -> bool:
     """Whether a relation that fails with 50 digits holds but for cancelled digits.
 
-    A true difference stays as the precision grows; what rounding leaves of a zero shrinks.
+    A true difference stays as the precision grows; what rounding leaves of a zero shrinks,
+    from `gap` with few digits on (with more of them it may be 0 by luck).
     """
-    coarse, fine = (
-        _values(sides, instance, draw, digits, Loss())[:2] for digits in (FINE_DIGITS, FINEST_DIGITS)
+    first, coarse, fine = (
+        _values(sides, instance, draw, digits, Loss())[:2]
+        for digits in (DIGITS, FINE_DIGITS, FINEST_DIGITS)
     )
     if _failed(*coarse) or _failed(*fine):
         return False
     with mpmath.workdps(FINEST_DIGITS):
         before, after = abs(coarse[0] - coarse[1]), abs(fine[0] - fine[1])
-        if after <= before * mpmath.mpf(10) ** (-(FINEST_DIGITS - FINE_DIGITS) // 2):
+        before = before or abs(first[0] - first[1])  # 0 by luck
+        shrunk = mpmath.mpf(10) ** (-(FINEST_DIGITS - FINE_DIGITS) // 2)
+        if after <= max(before, gap * shrunk) * shrunk:
             return relation in ("==", "<=", ">=")
         noise = TOLERANCE * (abs(fine[0]) + abs(fine[1]))
         real = all(abs(mpmath.im(v)) <= noise for v in fine)
