@@ -4,7 +4,7 @@ from typing import Any
 
 from sympy import Expr
 
-from . import normal
+from . import matrix_exponential, normal
 from .errors import Unsupported
 from .general import expand_names
 from .matrix_base import MatrixNode, in_words, same_size
@@ -80,3 +80,12 @@ def _is_inverse(one: Any, other: Any) -> bool:
         return False
     i, j = one.args[1:]
     return _agree(EntryOf(product, i, j), EntryOf(Identity(product.shape[0]), i, j))
+
+
+GENERAL = [
+    (MEANS, lambda claim: claim.relation == "==" and words_agree(claim.sides)),
+    (
+        matrix_exponential.MEANS,
+        lambda claim: claim.relation == "==" and matrix_exponential.solves_equation(claim.sides),
+    ),
+]

@@ -12,7 +12,8 @@ from .errors import OutOfRange, OutsideDomain, Undefined
 from .evaluate import Evaluator, Scope
 from .points import sampler
 
-TRIES, PATIENCE = 5, 16
+PATIENCE, STUCK = 16, 3
+SCALES = (mpmath.mpf(1), mpmath.mpf(100), mpmath.mpf("1e-3"), mpmath.mpf(10) ** 6)
 
 
 def sample_onto(array: Any, evaluator: Evaluator) -> None:
@@ -33,9 +34,11 @@ def sample_onto(array: Any, evaluator: Evaluator) -> None:
     if not symbols or symbols[0] in backend.point:
         return
     first = [backend.sample(s) for s in symbols]
-    for attempt in range(TRIES):
+    for attempt in range(len(SCALES)):
         moved = attempt + bool(array.facts)  # off the corner: another solution than the obvious
         trial = [x + moved * _nudge(k, attempt) for k, x in enumerate(first)]
+        if array.facts:
+            trial = [x * SCALES[attempt] for x in trial]
         if array.has_property("positive definite"):
             trial = _made_definite(trial, places, shape[0])
         elif attempt and array.has_property("invertible"):
@@ -91,8 +94,8 @@ def _residual(array: Any, backend: Numeric, sizes: Any) -> list[Any]:
 def _solve(array: Any, backend: Numeric, sizes: Any, symbols: list[sympy.Symbol]) -> bool:
     """Newton's method; once near, the derivatives are kept: each round gains their 15 digits."""
     goal = mpmath.mpf(10) ** (8 - mpmath.mp.dps)
-    least, waited, solver = mpmath.inf, 0, None
-    while waited < PATIENCE:
+    least, waited, solver, before, stuck = mpmath.inf, 0, None, mpmath.mpf(0), 0
+    while waited < PATIENCE and stuck < STUCK:
         residual = _residual(array, backend, sizes)
         size = max(map(abs, residual), default=mpmath.mpf(0))
         if size <= goal * (1 + max(abs(backend.point[s]) for s in symbols)):
@@ -100,7 +103,8 @@ def _solve(array: Any, backend: Numeric, sizes: Any, symbols: list[sympy.Symbol]
         waited = 0 if size < least / 2 else waited + 1
         if solver is None or size > 1e-6 or waited:
             solver = np.linalg.pinv(_slopes(array, backend, sizes, symbols, residual), rcond=1e-9)
-        least = min(size, least)
+        stuck = stuck + 1 if abs(size - before) < size / 100 else 0
+        least, before = min(size, least), size
         change = solver @ np.array([float(r / size) for r in residual])
         if not np.all(np.isfinite(change)):
             return False
