@@ -7,7 +7,6 @@ from typing import Any
 
 import sympy
 from sympy import Symbol
-from sympy.printing.pretty.pretty_symbology import pretty_symbol
 
 from .conditions import of_indices, written_out
 from .evaluate import Backend, Evaluator, Scope
@@ -15,7 +14,7 @@ from .names import Abbreviation, Call, Head, free_names
 from .operators import BigMax, Node, PathSum, Replaced
 from .points import PATTERNS as PATTERNS
 from .points import sampler as sampler
-from .printing import plain
+from .printing import greek, words
 from .symbols import Index, Path
 
 Sizes = Mapping[Symbol, tuple[int, ...]]
@@ -200,11 +199,11 @@ def in_words(found: Ingredients, sizes: Mapping[Symbol, Any] | None) -> str:
         if hasattr(array, "description"):
             parts.append(array.description())
             continue
-        kinds.setdefault(_kind(array) + " arrays", []).append(spoken(str(array.label)))
+        kinds.setdefault(_kind(array) + " arrays", []).append(greek(str(array.label)))
     for symbol in sorted(found.symbols, key=str):
-        kinds.setdefault(_kind(symbol), []).append(spoken(symbol.name))
+        kinds.setdefault(_kind(symbol), []).append(greek(symbol.name))
     for name in sorted(found.functions):
-        kinds.setdefault("smooth real functions", []).append(spoken(name))
+        kinds.setdefault("smooth real functions", []).append(greek(name))
     for kind, names in kinds.items():
         one = kind.removesuffix("s") if len(names) == 1 and kind.endswith("s") else kind
         parts.append(f"{', '.join(names)} {one}")
@@ -221,8 +220,8 @@ _SIGNS = {sympy.Lt: "<", sympy.Le: "≤", sympy.Gt: ">", sympy.Ge: "≥", sympy.
 
 def _condition_in_words(condition: Any) -> str:
     every = sorted(map(str, free_names(condition))) if not of_indices(condition) else []
-    words = f"{plain(condition.lhs)} {_SIGNS[condition.func]} {plain(condition.rhs)}"
-    return f"{words} for every {', '.join(every)}" if every else words
+    said = f"{words(condition.lhs)} {_SIGNS[condition.func]} {words(condition.rhs)}"
+    return f"{said} for every {', '.join(every)}" if every else said
 
 
 def sizes_in_words(sizes: Mapping[str, Any]) -> str:
@@ -235,11 +234,6 @@ def sizes_in_words(sizes: Mapping[str, Any]) -> str:
     for name, values in sizes.items():
         together.setdefault(", ".join(map(str, values)), []).append(name)
     return ", ".join(f"{', '.join(names)} ∈ {{{values}}}" for values, names in together.items())
-
-
-def spoken(name: str) -> str:
-    """A symbol's name with its Greek letter, if it is one: theta is θ."""
-    return str(pretty_symbol(name)) if name.isalpha() and len(name) > 1 else name
 
 
 def _kind(symbol: Any) -> str:

@@ -2,12 +2,14 @@
 
 # ruff: noqa: N802 (SymPy finds the printing methods by the names of the classes)
 
+import re
 from typing import Any
 
 import sympy
 from sympy import Indexed, Symbol
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.precedence import PRECEDENCE
+from sympy.printing.pretty.pretty_symbology import pretty_symbol
 from sympy.printing.str import StrPrinter
 
 from .names import Call, Recursion
@@ -286,3 +288,23 @@ def latex(expr: Any) -> str:
 def plain(expr: Any) -> str:
     """The expression as one line of text."""
     return str(Plain().doprint(expr))
+
+
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def words(expr: Any) -> str:
+    """The expression as it stands in a sentence: Greek letters, raised powers, no stars.
+
+    >>> rho = Symbol("rho")
+    >>> words(2 * rho**2 + 1)
+    '2 ρ² + 1'
+    """
+    text = re.sub(r"\*\*(\d+)", lambda found: found[1].translate(_RAISED), plain(expr))
+    text = text.replace("**", "^").replace("*", " ")
+    return re.sub(r"[A-Za-z]{2,}", lambda found: greek(found[0]), text)
+
+
+def greek(name: str) -> str:
+    """A name with its Greek letter, if it is one: theta is θ."""
+    return str(pretty_symbol(name)) if name.isalpha() and len(name) > 1 else name

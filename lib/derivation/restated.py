@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .checked import checked_sizes, expression, with_sizes
+from .conditions import checked_conditions
 from .decide import EVIDENCE, PROVED, SIZES
 from .domain import in_words, ingredients
 from .printing import RELATIONS_PLAIN
@@ -19,14 +20,15 @@ def restate(
     right: Any,
     *,
     sizes: Mapping[Any, Sequence[int]] | None = None,
+    where: Any = (),
     standing: str | None = None,
     title: str = "",
 ) -> Result:
     """A statement that another chapter has proved, stated again where it is used.
 
     Nothing is decided here. When the book is built, the page gate compares it with what the chapter
-    of that label displayed: statement, standing, sizes, the kinds of its symbols and the
-    definitions of its names must be the same, or the build fails. On a page it is not numbered
+    of that label displayed: statement, standing, sizes, conditions, the kinds of its symbols and
+    the definitions of its names must be the same, or the build fails. On a page it is not numbered
     anew: it refers to the original.
 
     Args:
@@ -35,6 +37,7 @@ def restate(
         relation: ``==``, ``<=``, ``>=``, ``<``, ``>``, ``->``, or ``:=`` for a definition.
         right: Right side.
         sizes: For which sizes it was proved, if it was proved for sizes.
+        where: The conditions on its domain, as for `derive`.
         standing: That of the original; without it, proved, or proved for the sizes given.
         title: What it says, in a few words.
 
@@ -56,7 +59,8 @@ def restate(
             f"standing {standing!r}: one of {', '.join(_STANDINGS)}; {SIZES!r} goes with sizes="
         )
     left, right, named = expression(left), expression(right), checked_sizes(sizes)
-    found = with_sizes(ingredients(left, right), named)
+    conditions = checked_conditions(where)
+    found = with_sizes(ingredients(left, right, where=conditions), named)
     return Result(
         label=label,
         title=title,

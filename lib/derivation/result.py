@@ -9,6 +9,7 @@ from . import display
 from .decide import EVIDENCE, SIZES
 from .domain import in_words, ingredients, sizes_in_words
 from .names import Head
+from .operators import partial
 from .oracle import Oracle
 from .printing import RELATIONS_LATEX, RELATIONS_PLAIN, latex, plain
 
@@ -36,6 +37,8 @@ class Step:
     seconds: float
     points: int = 0
     when: tuple[Any, Any, str] | None = None
+    order: Any = None
+    using: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Result:
     steps: tuple[Step, ...] = ()
     equations: tuple[tuple[Any, Any, str], ...] = ()
     whole: bool = True
+    left: str = "auto"
     source: str = ""
     module: str = field(default="", compare=False)
 
@@ -74,18 +78,26 @@ class Result:
             return f"evidence: {points} points, 50 digits"
         return f"cited: {self.source}" if self.standing == "cited" else self.standing
 
-    def numpy(self, side: str = "right") -> Oracle:
-        """The last line as a function of NumPy arrays: the oracle (`side="left"`: the first)."""
-        return Oracle(self._side(side), "numpy", self.label)
+    def numpy(self, side: str = "right", *, wrt: Any = ()) -> Oracle:
+        """The last line as a function of NumPy arrays: the oracle (`side="left"`: the first).
 
-    def torch(self, side: str = "right") -> Oracle:
-        """The last line as a differentiable function of torch tensors."""
-        return Oracle(self._side(side), "torch", self.label)
+        Args:
+            side: ``"right"`` for the last expression, ``"left"`` for the first.
+            wrt: A symbol or an entry such as ``h[t, i]``, or several, to differentiate by.
+        """
+        return Oracle(self._side(side, wrt), "numpy", self.label)
 
-    def _side(self, side: str) -> Any:
+    def torch(self, side: str = "right", *, wrt: Any = ()) -> Oracle:
+        """The last line as a differentiable function of torch tensors; see `numpy`."""
+        return Oracle(self._side(side, wrt), "torch", self.label)
+
+    def _side(self, side: str, wrt: Any = ()) -> Any:
         if side not in ("left", "right"):
             raise ValueError(f'side is "left" or "right", got {side!r}')
-        return self.conclusion.rhs if side == "right" else self.conclusion.lhs
+        expr = self.conclusion.rhs if side == "right" else self.conclusion.lhs
+        for variable in wrt if isinstance(wrt, (list, tuple)) else [wrt]:
+            expr = partial(expr, variable)
+        return expr
 
     # Display.
 
@@ -139,6 +151,7 @@ class Result:
             "statement": display.statement(self, plain, RELATIONS_PLAIN),
             "statement_latex": display.statement(self, latex, RELATIONS_LATEX),
             "about": self._about(),
+            "conditions": self.domain.partition("where ")[2],
             "definitions": definitions(self),
             "seconds": round(sum(s.seconds for s in self.steps), 3),
             "steps": steps,

@@ -176,9 +176,13 @@ def test_a_long_left_side_stands_on_a_line_of_its_own():
     shown = derive(wide).equals(wide, because="the same").named("test-wide")
     assert shown.latex().startswith("\\begin{aligned}\n& x_{0} y_{0}")
     assert "\n&\\quad = x_{0}" in shown.latex()
-    assert (
-        "aligned" not in derive(x).equals(wide - wide + x, because="0").named("test-narrow").latex()
-    )
+    narrow = derive(x + 1).equals(1 + x, because="the same")
+    assert "aligned" not in narrow.named("test-narrow").latex()
+    assert narrow.named("test-above", left="above").latex().startswith("\\begin{aligned}\n& x + 1")
+    broad = derive(wide).equals(wide, because="the same").named("test-beside", left="beside")
+    assert "aligned" not in broad.latex()
+    with pytest.raises(ValueError, match="left is"):
+        narrow.named("test-below", left="below")
 
 
 @pytest.mark.parametrize(
@@ -291,6 +295,8 @@ def test_a_restated_result_says_where_it_is_proved(monkeypatch):
     for key in ("statement", "standing", "sizes", "about", "definitions"):
         assert facts[key] == first[key]
     assert any(line.startswith("Z = sum(") for line in facts["definitions"])
+    bounded = restate("a-b", x**2, "<", tau, where=[x**2 < 1])
+    assert bounded.as_json()["conditions"] == "x² < 1"
     assert restate("a-b", x, "<=", tau, sizes={T: (1, 2)}).standing == "proved for sizes"
     assert "for T ∈ {1, 2}" in str(restate("a-b", x * T, "<=", tau, sizes={T: (1, 2)}))
     with pytest.raises(ValueError, match="unknown relation"):
