@@ -4,14 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import sympy
-
+from .approach import Approach, approach
+from .approximations import checked_order
 from .checked import checked_sizes, expression, with_sizes
+from .conditions import checked_conditions
 from .decide import PROVED, Claim, Verdict, decide, timed
 from .domain import Ingredients, Sizes, in_words, ingredients
 from .errors import FalseStep, UndecidedStep
+from .matrix_normal import entry_sides
 from .printing import RELATIONS_PLAIN, plain
 from .relations import concluded, require_chain, weakest
+from .remainder import approach_in_words
 from .result import Conclusion, Result, Step, register
 
 
@@ -25,10 +28,11 @@ class _Line:
 class Derivation:
     """A chain `first = … ≤ … = last` under way; made by `derive`, ended by `named`."""
 
-    def __init__(self, first: Any, sizes: Sizes | None) -> None:
-        """Take the first expression and the sizes that steps may be proved for."""
+    def __init__(self, first: Any, sizes: Sizes | None, where: tuple[Any, ...] = ()) -> None:
+        """Take the first expression, the sizes that steps may be proved for, the conditions."""
         self.first = expression(first)
         self.sizes = sizes
+        self.where = where
         self.lines: list[_Line] = []
 
     def equals(self, right: Any, *, because: str, **options: Any) -> "Derivation":
@@ -68,18 +72,64 @@ class Derivation:
         return self._step(">", right, because, **options)
 
     def tends_to(
-        self, right: Any, *, when: tuple[Any, Any, str], because: str, **options: Any
+        self, right: Any, *, when: tuple[Any, ...], because: str, **options: Any
     ) -> "Derivation":
-        """The last expression tends to `right` as, e.g., ``when=(tau, 0, "+")``; see `equals`."""
-        variable, point, direction = when
-        if direction not in ("+", "-"):
-            raise ValueError(f'the direction of a limit is "+" or "-", got {direction!r}')
-        right = expression(right)
-        if variable in right.free_symbols:
-            raise ValueError(f"a limit in {variable} must not depend on {variable}: {plain(right)}")
-        return self._step(
-            "->", right, because, when=(variable, sympy.sympify(point), direction), **options
-        )
+        """The last expression tends to `right` as a symbol goes to a point.
+
+        Args:
+            right: The limit, free of the symbol; `oo` and `-oo` are allowed.
+            when: ``(tau, 0, "+")``, or without a direction from every side in the domain (both
+                must agree): ``(x, 0)``, ``(x, oo)``; for a sequence ``(N, oo)`` with a size N.
+            because: Why, in words.
+            options: As in `equals`.
+
+        Raises:
+            FalseStep: When the values stay away from the limit at shrinking distances.
+            UndecidedStep: When SymPy finds no limit, or a special value of a parameter may change
+                it. A limit is never taken inside a sum or an integral.
+            ValueError: When the limit depends on the symbol, or the point is out of the domain.
+        """
+        to, right = approach(when), expression(right)
+        if to.variable in right.free_symbols:
+            raise ValueError(
+                f"a limit in {to.variable} must not depend on {to.variable}: {plain(right)}"
+            )
+        return self._step("->", right, because, when=to, **options)
+
+    def approximates(
+        self,
+        right: Any,
+        *,
+        order: tuple[Any, Any],
+        because: str,
+        at: Any = 0,
+        direction: str = "",
+        **options: Any,
+    ) -> "Derivation":
+        r"""The last expression is `right` up to a remainder O((x - at)^k) as x goes to `at`.
+
+        Args:
+            right: The approximation.
+            order: ``(x, k)``; at infinity the remainder is O(x^(-k)).
+            because: Why, in words.
+            at: The point that x goes to.
+            direction: ``"+"``, ``"-"`` or ``"+-"``; by default every side in the domain.
+            options: As in `equals`.
+
+        The constant in O may depend on the other symbols, and a smaller remainder is no error.
+
+        Raises:
+            FalseStep: When |left - right| / |x - at|^k grows as x goes to its point.
+            UndecidedStep: When neither Taylor's theorem nor a limit of that ratio decides.
+            TypeError, ValueError: When the order is no pair, or its exponent is out of range.
+
+        >>> x = sympy.Symbol("x", real=True)
+        >>> chain = derive(sympy.exp(x)).approximates(1 + x, order=(x, 2), because="Taylor")
+        >>> print(chain.named("doc-exp-order").plain())
+        exp(x) = x + 1 + O(x**2)    (as x → 0)
+        """
+        to, power = checked_order(order, at, direction)
+        return self._step("~", expression(right), because, when=to, order=power, **options)
 
     def _step(
         self,
@@ -89,7 +139,8 @@ class Derivation:
         *,
         sizes: Sizes | None = None,
         evidence: bool = False,
-        when: tuple[Any, Any, str] | None = None,
+        when: Approach | None = None,
+        order: Any = None,
     ) -> "Derivation":
         if not because.strip():
             raise ValueError("every step needs a reason: because='...'")
@@ -98,17 +149,29 @@ class Derivation:
         left = self.lines[-1].right if self.lines else self.first
         sizes = checked_sizes(sizes if sizes is not None else self.sizes)
         self._found(right)
-        found = with_sizes(ingredients(left, right), sizes)
-        claim = Claim(relation, (left, right), when)
+        sides = entry_sides(relation, left, right)
+        found = with_sizes(ingredients(*sides, where=self.where), sizes)
+        if when is not None:
+            found.sizes.discard(when.variable)
+            found.symbols.add(when.variable)
+            self._require_one_remainder(relation, when)
+        claim = Claim(relation, sides, when, order)
         verdict, seconds = timed(lambda: decide(claim, found, sizes, evidence=evidence))
-        self._require_standing(claim, verdict, because)
+        self._require_standing(Claim(relation, (left, right)), verdict, because)
         used = {s: sizes[s] for s in found.sizes if s in sizes} if sizes else {}
         restricted = used if verdict.standing != PROVED else None
         step = Step(
-            relation, because, verdict.means, verdict.standing, seconds, verdict.points, when
+            relation, because, verdict.means, verdict.standing, seconds, verdict.points, when, order
         )
         self.lines.append(_Line(step, right, restricted))
         return self
+
+    def _require_one_remainder(self, relation: str, when: Approach) -> None:
+        for line in self.lines:
+            if line.step.relation == relation == "~" and line.step.when != when:
+                raise ValueError(
+                    "the remainders of one chain must be of one symbol at one point and direction"
+                )
 
     def _require_standing(self, claim: Claim, verdict: Verdict, because: str) -> None:
         number = len(self.lines) + 1
@@ -119,7 +182,8 @@ class Derivation:
             example = verdict.counterexample
             raise FalseStep(
                 f"{head}is false: at {example.point}\n"
-                f"  the left side is {example.left}\n  the right side is {example.right}"
+                f"  the left side is {example.left}\n  the right side is {example.right}",
+                example,
             )
         if verdict.standing is None:
             tried = "\n".join(f"  - {line}" for line in verdict.tried)
@@ -130,9 +194,12 @@ class Derivation:
             )
 
     def _found(self, *more: Any) -> Ingredients:
-        return ingredients(self.first, *(line.right for line in self.lines), *more)
+        lines = (line.right for line in self.lines)
+        return ingredients(self.first, *lines, *more, where=self.where)
 
-    def named(self, label: str, title: str = "", *, show: str = "auto") -> Result:
+    def named(
+        self, label: str, title: str = "", *, show: str = "auto", left: str = "auto"
+    ) -> Result:
         """End the chain with a numbered result.
 
         Args:
@@ -140,6 +207,8 @@ class Derivation:
             title: What it says, in a few words.
             show: ``"chain"`` prints every line, ``"ends"`` the first and the last expression;
                 ``"auto"`` the whole chain up to four lines.
+            left: Where the first expression stands: ``"above"`` the others, ``"beside"`` the first
+                relation, or by its width, ``"auto"``.
 
         Raises:
             ValueError: When there is no step, or the steps' sizes have nothing in common.
@@ -148,6 +217,8 @@ class Derivation:
             raise ValueError("a derivation needs a step before it is named")
         if show not in ("auto", "chain", "ends"):
             raise ValueError(f'show is "auto", "chain" or "ends", got {show!r}')
+        if left not in ("auto", "above", "beside"):
+            raise ValueError(f'left is "auto", "above" or "beside", got {left!r}')
         relation = concluded(line.step.relation for line in self.lines)
         standing = weakest(line.step.standing for line in self.lines)
         sizes = self._common_sizes()
@@ -163,6 +234,7 @@ class Derivation:
             lines=tuple(line.right for line in self.lines),
             steps=tuple(line.step for line in self.lines),
             whole=show == "chain" or (show == "auto" and len(self.lines) <= 4),
+            left=left,
         )
         return register(result)
 
@@ -170,11 +242,9 @@ class Derivation:
         """The chain so far in plain text: what a notebook shows where `named` is missing."""
         rows = [plain(self.first)]
         for line in self.lines:
-            rows.append(f"  {RELATIONS_PLAIN[line.step.relation]} {plain(line.right)}")
-            if line.step.when is not None:
-                variable, point, direction = line.step.when
-                side = direction if point.is_finite else ""
-                rows[-1] += f"    (as {plain(variable)} → {plain(point)}{side})"
+            step = line.step
+            words = f"    ({approach_in_words(step, plain)})" if step.when is not None else ""
+            rows.append(f"  {RELATIONS_PLAIN[step.relation]} {plain(line.right)}{words}")
         return "\n".join([*rows, "(not named yet)"])
 
     def _common_sizes(self) -> dict[Any, tuple[int, ...]]:
@@ -188,13 +258,17 @@ class Derivation:
         return common
 
 
-def derive(first: Any, *, sizes: Mapping[Any, Sequence[int]] | None = None) -> Derivation:
+def derive(
+    first: Any, *, sizes: Mapping[Any, Sequence[int]] | None = None, where: Any = ()
+) -> Derivation:
     r"""Start a derivation from an expression.
 
     Args:
         first: The expression that the chain starts from.
         sizes: For which sizes steps may be proved when no proof for all sizes is found, as
             ``{T: (1, 2, 3), K: (2, 3)}``; every free index and path runs over its whole range.
+        where: Conditions on the domain, as ``[rho**2 < 1, Ne(a, b), p < q]``. One with entries
+            of arrays holds for every value of its indices.
 
     Returns:
         A chain with `equals`, `at_most`, `at_least`, `less_than`, `greater_than`, `tends_to`.
@@ -211,8 +285,8 @@ def derive(first: Any, *, sizes: Mapping[Any, Sequence[int]] | None = None) -> D
     lib.derivation.errors.FalseStep: step 1 (freshman's dream)
         (x + y)**2
       = x**2 + y**2
-    is false: at x = 1.0, y = 1.0
-      the left side is 4.0
-      the right side is 2.0
+    is false: at x = 1, y = 1
+      the left side is 4
+      the right side is 2
     """
-    return Derivation(first, checked_sizes(sizes))
+    return Derivation(first, checked_sizes(sizes), checked_conditions(where))

@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import sympy
-
 from .domain import sizes_in_words
 from .printing import RELATIONS_LATEX, RELATIONS_PLAIN, latex, plain
+from .remainder import approach_in_words, weakest_remainder, with_remainder
 from .spoken import spoken
 
 if TYPE_CHECKING:
@@ -54,20 +53,21 @@ def rows(
         return [Row(show(a), signs["=="], show(b), where) for a, b, where in result.equations]
     ends = result.conclusion
     if not whole or len(result.lines) < 2:
-        when = next((_limit_words(s) for s in result.steps if s.relation == ends.relation), "")
-        return [Row(show(ends.lhs), signs[ends.relation], show(ends.rhs), when)]
+        last = weakest_remainder(result.steps)
+        return [_row(show(ends.lhs), ends.relation, ends.rhs, last, show, signs)]
     return [
-        Row("" if number else show(ends.lhs), signs[step.relation], show(right), _limit_words(step))
+        _row("" if number else show(ends.lhs), step.relation, right, step, show, signs)
         for number, (step, right) in enumerate(zip(result.steps, result.lines, strict=True))
     ]
 
 
-def _limit_words(step: Any) -> str:
-    if step.when is None:
-        return ""
-    variable, point, direction = step.when
-    side = {"+": " from above", "-": " from below"}.get(direction, "")
-    return f"as {plain(variable)} → {plain(point)}{side if point.is_finite else ''}"
+def _row(
+    left: str, relation: str, right: Any, step: Any, show: Any, signs: Mapping[str, str]
+) -> Row:
+    if step is None or step.when is None:
+        return Row(left, signs[relation], show(right), "")
+    sign = signs["==" if step.order is not None else relation]
+    return Row(left, sign, with_remainder(right, step, show), approach_in_words(step, show))
 
 
 # LaTeX.
@@ -81,7 +81,8 @@ def to_latex(result: "Result", whole: bool | None = None) -> str:
             Row(line.left, rf"\overset{{({number})}}{{{line.sign}}}", line.right, line.where)
             for number, line in enumerate(lines, 1)
         ]
-    if not result.equations and _is_long(lines):
+    above = result.left == "above" or (result.left == "auto" and _is_long(lines))
+    if above and not result.equations:
         first = lines[0]
         rest = [Row("", line.sign, line.right, line.where) for line in lines]
         below = [rf"&\quad {line.sign} {line.right}{_where(line.where)}" for line in rest]
@@ -127,16 +128,10 @@ def _where(words: str) -> str:
 
 def _mathematics(words: str) -> str:
     """Words for LaTeX's text mode, formulas between dollar signs."""
-    if words.startswith("as "):
-        variable, _, point = words[3:].partition(" → ")
-        point, _, side = point.partition(" ")
-        return rf"as ${latex(_symbol(variable))} \to {latex(_symbol(point))}$ {side}".rstrip()
+    if words.startswith("as "):  # its formulas stand between dollar signs already
+        return words
     variable, _, values = words.partition(" = ")
     return f"${variable} = {values.replace('…', chr(92) + 'dots')}$"
-
-
-def _symbol(text: str) -> Any:
-    return {"oo": sympy.oo, "-oo": -sympy.oo}.get(text, sympy.Symbol(text))
 
 
 # Plain text.
@@ -184,7 +179,8 @@ def _chain(result: "Result") -> list[str]:
     column = max([MARGIN, *(len(h) for h in heads if len(h) <= WIDTH // 2)])
     text = [f"  {lines[0].left}"]
     for number, (head, step) in enumerate(zip(heads, result.steps, strict=True), 1):
-        reason = spoken(step.reason).rstrip(".")
+        used = ", ".join(f"({label})" for label in step.using)
+        reason = spoken(step.reason).rstrip(".") + (f", by {used}" if used else "")
         reason = f"({number}) {reason}" if len(lines) > 1 else reason
         if len(head) <= column and column + 2 + len(reason) <= WIDTH:
             text.append(f"{head.ljust(column)}  {reason}")
@@ -250,7 +246,11 @@ def _brief(result: "Result") -> str:
 
 
 def _reason(step: Any) -> str:
-    return " ".join(step.reason.split()).rstrip(".")
+    """The reason in one line, with the results that the step was made by."""
+    link = "{{eq}}`{}`" if in_book() else "({})"
+    used = ", ".join(link.format(label) for label in step.using)
+    reason = " ".join(step.reason.split()).rstrip(".")
+    return f"{reason}, by {used}" if used else reason
 
 
 def _proof(result: "Result") -> str:

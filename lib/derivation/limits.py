@@ -1,29 +1,92 @@
-"""Limits, found by SymPy and tried at small distances first."""
+"""Limits: tried at shrinking distances first, then found by SymPy for every sign and side."""
 
+import functools
 import itertools
 from typing import Any
 
 import mpmath
 import sympy
-from sympy import Dummy, Expr, Symbol
+from sympy import Dummy, Expr, S
 
+from .approach import SCALES, SUM_SCALES, Approach, moved, places, same_for_all_parameters
 from .backends import Numeric
-from .domain import sampler
-from .errors import Undefined
+from .errors import Undefined, Unsupported
 from .evaluate import Evaluator, Scope
 from .exact import reduced
 from .inequalities import vanishing_cases
+from .operators import PathSum
+from .points import PATTERNS, meets, sampler
+from .shrinking import shrinking_cases
+from .timing import TookTooLong, within
+
+LIMIT_SECONDS = 6.0
+_INFINITE = (S.Infinity, S.NegativeInfinity)
 
 
-def limit_is(left: Expr, right: Expr, when: tuple[Any, Any, str]) -> bool:
-    """Whether `left - right` tends to 0 as the symbol goes to its point, in every case."""
-    variable, point, direction = when
-    for case in vanishing_cases(left - right):
+def limit_is(
+    left: Expr, right: Expr, when: tuple[Any, Any, str], conditions: tuple[Any, ...] = ()
+) -> bool:
+    """Whether `left` tends to `right` as the symbol goes to its point: every case, every side.
+
+    Raises:
+        Unsupported: When a special value of a parameter may change the limit.
+    """
+    to = Approach(*when)
+    difference = left if right in _INFINITE else left - right
+    goal = right if right in _INFINITE else S.Zero
+    for case in vanishing_cases(difference):
         for plain in _split_gaps(case):
-            found = sympy.limit(reduced(plain), variable, point, direction)
-            if found.has(sympy.Limit) or sympy.simplify(found) != 0:
-                return False
+            for side in to.sides():
+                expr, u, target = moved(plain, to, side)
+                for part in shrinking_cases(expr, u, conditions):
+                    if not _tends(part, u, target, goal):
+                        return False
     return True
+
+
+def _tends(expr: Expr, u: Dummy, target: Expr, goal: Expr) -> bool:
+    for part in _parities(expr, u):
+        found = settled_limit(part, u, target, "limit")
+        if found.has(sympy.AccumBounds):
+            return False
+        if found != goal and (goal in _INFINITE or sympy.simplify(found) != 0):
+            return False
+    return True
+
+
+def settled_limit(expr: Expr, u: Dummy, target: Expr, what: str) -> Expr:
+    """SymPy's limit, of the expression as it stands or else as one quotient.
+
+    Raises:
+        Unsupported: When there is none, or a special value of a parameter may change it.
+    """
+    tried = []
+    forms = (sympy.sympify, reduced)
+    for form in reversed(forms) if expr.has(sympy.log) else forms:
+        work = functools.partial(_settled_form, form, expr, u, target, what)
+        try:
+            return within(LIMIT_SECONDS, work)
+        except (TookTooLong, NotImplementedError, ValueError, TypeError, Unsupported) as error:
+            tried.append(str(error))
+    raise Unsupported("; ".join(dict.fromkeys(tried)))
+
+
+def _settled_form(form: Any, expr: Expr, u: Dummy, target: Expr, what: str) -> Expr:
+    expr = form(expr)
+    found = sympy.limit(expr, u, target)
+    if found.has(sympy.Limit, S.NaN, S.ComplexInfinity, u):
+        raise Unsupported(f"SymPy finds no limit of {expr}")
+    if not same_for_all_parameters(expr, u, target):
+        raise Unsupported(f"a special value of a parameter may change the {what}")
+    return found
+
+
+def _parities(expr: Expr, u: Dummy) -> list[Expr]:
+    """The cases of even and odd u where the sign (-1)^u occurs: both sequences must agree."""
+    sign = S.NegativeOne**u
+    if not expr.has(sign):
+        return [expr]
+    return [expr.xreplace({sign: S(value)}) for value in (1, -1)]
 
 
 def _split_gaps(case: Expr) -> list[Expr]:
@@ -42,48 +105,103 @@ def _split_gaps(case: Expr) -> list[Expr]:
 
 
 def departs(
-    sides: tuple[Any, Any], instance: Any, when: tuple[Symbol, Any, str]
+    sides: tuple[Any, Any], instance: Any, when: tuple[Any, Any, str]
 ) -> tuple[str, str, str] | None:
-    """A point at which `left - right` stays away from 0 near the limit point, or None."""
-    variable, point, direction = when
-    for seed, pattern in enumerate(("equal", "ties", "random", "random", "random")):
-        gaps = []
-        for power in (4, 8, 16):
-            draw = sampler(pattern, seed)
-            values = _near(sides, instance, draw, (variable, point, direction), power)
-            if values is None:
-                break
-            gaps.append(values)
-        if len(gaps) == 3:
-            first, _, last = (abs(a - b) for a, b in gaps)
-            scale = mpmath.mpf(10) ** -6 * (1 + abs(gaps[-1][1]))
-            if last > scale and last > first / 2:
-                left, right = (str(mpmath.nstr(v, 12)) for v in gaps[-1])
-                return f"{instance} {variable} near {point} ({pattern} values)".strip(), left, right
+    """A point at which `left` stays away from `right` near the limit point, or None.
+
+    The gap must not have shrunk by a tenth over the last scale: a limit as slow as that of
+    1/log(log(x)) is left undecided, never called false.
+    """
+    to = Approach(*when)
+    for side, (seed, pattern) in itertools.product(to.sides(), enumerate((*PATTERNS, "random"))):
+        draw = sampler(pattern, seed, others(instance.conditions, to))
+        worst = [_worst(sides, instance, draw, to, side, s) for s in scales(sides, to)]
+        if any(w is None for w in worst):
+            continue
+        (first, _), (middle, _), (last, _) = worst  # type: ignore[misc]
+        if last > mpmath.mpf(10) ** -6 and last >= 0.9 * middle:
+            place, left, right = worst[0 if first > min(last, 1) / 2 else 2][1]  # type: ignore[index]
+            at = f"{to.variable} = {mpmath.nstr(place, 5)}"
+            values = (str(mpmath.nstr(v, 12)) for v in (left, right))
+            point = ", ".join(filter(None, [str(instance), parameters(draw, sides, to), at]))
+            return point, *values  # type: ignore[return-value]
     return None
 
 
-def _near(sides: Any, instance: Any, draw: Any, when: Any, power: int) -> tuple[Any, Any] | None:
-    variable, point, direction = when
-    step = mpmath.mpf(10) ** -power
-    at = _place(point, direction, step)
-    with mpmath.workdps(120):
-        try:
-            values = []
-            for side in sides:
-                backend = Numeric(draw)
-                backend.moved = {variable: at}
-                evaluator = Evaluator(backend, instance.sizes)
-                values.append(evaluator.value(side, Scope(instance.bindings)))
-        except Undefined:
-            return None
-        return values[0], values[1]
+def others(conditions: tuple[Any, ...], to: Approach) -> tuple[Any, ...]:
+    """The conditions that do not speak of the symbol that moves."""
+    return tuple(c for c in conditions if to.variable not in c.free_symbols)
 
 
-def _place(point: Any, direction: str, step: Any) -> Any:
-    if point == sympy.oo:
-        return 1 / step
-    if point == -sympy.oo:
-        return -1 / step
-    centre = mpmath.mpmathify(sympy.N(point, 50))
-    return centre + step if direction == "+" else centre - step
+def parameters(draw: Any, sides: Any, to: Approach) -> str:
+    """The values of the other symbols at a point."""
+    symbols = set().union(*(s.free_symbols for s in sides)) - {to.variable}
+    plain = sorted((s for s in symbols if type(s) is sympy.Symbol and not s.is_integer), key=str)
+    return ", ".join(f"{s} = {mpmath.nstr(draw(s), 6)}" for s in plain)
+
+
+def _worst(
+    sides: Any, instance: Any, draw: Any, to: Approach, side: str, scale: float
+) -> tuple[Any, Any] | None:
+    """The largest gap at one scale with its place and values, or None where a side has none."""
+    found = None
+    for place, left, right, _ in near(sides, instance, draw, to, side, scale):
+        if sides[1] in _INFINITE:
+            grows = left if sides[1] == S.Infinity else -left
+            gap = 1 / grows if grows > 0 else mpmath.mpf(1)
+        else:
+            gap = abs(left - right) / (1 + abs(right))
+        if found is None or gap > found[0]:
+            found = gap, (place, left, right)
+    return found
+
+
+def near(
+    sides: Any, instance: Any, draw: Any, to: Approach, side: str, scale: float, digits: int = 0
+) -> Any:
+    """Yield (place, left, right, distance) at one scale, with digits enough for cancellation."""
+    with mpmath.workdps(digits or int(3 * scale + 60)):
+        centre = _value(to.point, instance, draw, {}) if to.point.is_finite is not False else None
+        for place, distance in places(to, side, scale, centre):
+            if not _allowed(instance.conditions, to, draw, place):
+                continue
+            try:
+                values = [_value(s, instance, draw, {to.variable: place}) for s in sides]
+            except (Undefined, MemoryError):
+                return
+            yield place, *values, distance
+
+
+def _allowed(conditions: tuple[Any, ...], to: Approach, draw: Any, place: Any) -> bool:
+    own = [c for c in conditions if to.variable in c.free_symbols]
+    return all(
+        meets(c, {s: place if s == to.variable else draw(s) for s in c.free_symbols}) for c in own
+    )
+
+
+def _value(expr: Any, instance: Any, draw: Any, at: dict[Any, Any]) -> Any:
+    if expr in _INFINITE:
+        return mpmath.inf if expr == S.Infinity else -mpmath.inf
+    backend = Numeric(draw)
+    backend.moved = {s: v for s, v in at.items() if not s.is_integer}
+    whole = {s: int(v) for s, v in at.items() if s.is_integer}
+    return Evaluator(backend, {**instance.sizes, **whole}).value(expr, Scope(instance.bindings))
+
+
+def scales(sides: Any, to: Approach) -> tuple[float, ...]:
+    """The powers of ten to try; small ones for sums that run to the symbol itself.
+
+    Raises:
+        Unsupported: When the symbol is the length of paths.
+    """
+    ranges = set().union(*(_ranges(s) for s in sides))
+    if to.variable not in ranges:
+        return SCALES
+    if any(s.has(PathSum) for s in sides):
+        raise Unsupported(f"paths of length {to.variable} cannot be tried as it grows")
+    return SUM_SCALES
+
+
+def _ranges(expr: Any) -> set[Any]:
+    limits = [n for n in sympy.preorder_traversal(expr) if isinstance(n, sympy.Tuple)]
+    return set().union(*(n.free_symbols for n in limits)) if limits else set()
