@@ -1,9 +1,7 @@
-"""Numbers for oracles that neither overflow nor cancel where a stable form is known.
+"""The interpreter's backend for oracles: stable numbers, with their derivatives in forward mode.
 
-A *scaled* number is `mantissa * exp(log)`: an exponential is never formed until a formula ends, so
-log-sum-exp, softmax, log(1 + exp), the sigmoid, the logarithm of a product and of a sum over paths
-come out right without being looked for. A *dual* number carries a derivative along (forward mode,
-one level for each derivative taken), so that derivatives are exact and as stable as the value.
+A *dual* number carries a derivative along, one level for each derivative taken, so that derivatives
+are exact and as stable as the value; what it is made of are the numbers of `scaling`.
 """
 
 from collections.abc import Mapping
@@ -19,17 +17,7 @@ from .backends import at_replaced
 from .errors import Undefined, Unsupported
 from .evaluate import Backend, Evaluator, Scope
 from .operators import Partial
-
-_NEAR = -0.5  # exponents so near to the largest are summed as 1 + expm1, so that ones cancel
-
-
-@dataclass(frozen=True, eq=False)
-class Scaled:
-    """The number `mantissa * exp(log)`; `rest` is mantissa - 1 where it is known more exactly."""
-
-    mantissa: Any
-    log: Any
-    rest: Any = None
+from .scaling import Scaled, Scaling
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +57,7 @@ class Stable(Backend):
         """Take the inputs by name, symbols that derivatives move, and the levels in use."""
         self.given, self.module, self.moved = dict(given), module, dict(moved or {})
         self.depth = depth
+        self.scaling = Scaling(module)
 
     # Leaves.
 
@@ -107,38 +96,12 @@ class Stable(Backend):
             slopes = tuple(s for s in slopes if not _is(s, 0))
             return Dual(self.add(list(parts)), self.add(list(slopes)) if slopes else 0, level)
         if any(isinstance(v, Scaled) or _is(v, 1) for v in values):
-            return self._add_scaled([v for v in values if not _is(v, 0)] or [0])
+            return self.scaling.add([v for v in values if not _is(v, 0)] or [0])
         return reduce(lambda a, b: a + b, values)
 
-    def _add_scaled(self, values: list[Any]) -> Any:
-        if all(isinstance(v, (int, float)) for v in values):
-            return sum(values)
-        xp, terms = self.module.xp, [self._scaled(v) for v in values]
-        shared = self.module.broadcast([p for t in terms for p in (t.mantissa, t.log)])
-        mantissas, logs = (self.module.stack(shared[k::2], 0) for k in (0, 1))
-        scale = self.module.largest(self.module.fixed(logs))
-        scale = xp.where(scale == -xp.inf, xp.zeros_like(scale), scale)  # a sum of zeros
-        down = logs - scale
-        far = mantissas * xp.exp(down)
-        near = down > _NEAR
-        heads = xp.where(near, mantissas, far)
-        tails = xp.where(near, mantissas * xp.expm1(down), xp.zeros_like(far)).sum(0)
-        # In the rest the first of the largest terms is less by one before it is added.
-        first = (down == 0) & (xp.cumsum((down == 0) * 1, 0) == 1)
-        rest = xp.where(first, mantissas - 1, heads).sum(0) + tails
-        total = heads.sum(0) + tails
-        rest = xp.where(first.any(0), rest, total - 1)
-        return Scaled(total, scale, rest)
-
-    def _scaled(self, value: Any) -> Scaled:
-        return value if isinstance(value, Scaled) else Scaled(value, 0.0)
-
     def plain(self, value: Any) -> Any:
-        """The number itself; the exponential in two halves, which overflow later than the whole."""
-        if not isinstance(value, Scaled):
-            return value
-        half = self.module.xp.exp(self.module.array(value.log) / 2)
-        return value.mantissa * half * half
+        """The number itself, its exponential formed."""
+        return self.scaling.plain(value)
 
     def multiply(self, values: list[Any]) -> Any:
         """The product."""
@@ -154,37 +117,7 @@ class Stable(Backend):
             (a, da), (b, db) = split(a, level), split(b, level)
             slopes = [s for s in (self._times(da, b), self._times(a, db)) if not _is(s, 0)]
             return Dual(self._times(a, b), self.add(slopes) if slopes else 0, level)
-        if not isinstance(a, Scaled) and not isinstance(b, Scaled):
-            product = a * b
-            if not self._left_range(product, a, b):
-                return product
-        a, b = self._balanced(self._scaled(a)), self._balanced(self._scaled(b))
-        return Scaled(a.mantissa * b.mantissa, a.log + b.log)
-
-    def _left_range(self, product: Any, *factors: Any) -> bool:
-        """Whether a product of finite numbers that are not 0 is infinite or has lost digits."""
-        xp, size = self.module.xp, abs(self.module.fixed(self.module.array(product)))
-        tiny = xp.finfo(size.dtype).tiny
-        odd = (size < tiny) | (size == xp.inf)
-        if not bool(odd.any()):
-            return False
-        for factor in factors:
-            known = self.module.fixed(self.module.array(factor))
-            odd = odd & (known != 0) & xp.isfinite(known)
-        return bool(odd.any())
-
-    def _balanced(self, number: Scaled) -> Scaled:
-        """The same number with a mantissa that products do not take out of range."""
-        xp, mantissa = self.module.xp, self.module.array(number.mantissa)
-        size = abs(self.module.fixed(mantissa))
-        bound = xp.finfo(size.dtype).max ** 0.2
-        regular = (size != 0) & xp.isfinite(size)
-        if not bool((regular & ((size > bound) | (size < 1 / bound))).any()):
-            return number
-        shift = xp.where(regular, xp.log(size), xp.zeros_like(size))
-        # exp(-shift) itself may overflow, where the mantissa is subnormal.
-        half = xp.exp(-shift / 2)
-        return Scaled(mantissa * half * half, number.log + shift)
+        return self.scaling.times(a, b)
 
     def power(self, base: Any, exponent: Any) -> Any:
         """The power."""
@@ -196,31 +129,7 @@ class Stable(Backend):
         if level:
             return self._power_dual(base, exponent, level)
         exponent = self.plain(exponent)
-        if not isinstance(exponent, (int, float)):
-            return self._power_of(base, exponent)
-        if isinstance(base, Scaled):
-            base = self._balanced(base)
-            return self._balanced(
-                Scaled(self._plain_power(base.mantissa, exponent), base.log * exponent)
-            )
-        result = self._plain_power(base, exponent)
-        if self._left_range(result, base):
-            base = self._balanced(self._scaled(self.module.array(base)))
-            size = self.module.xp.log(abs(base.mantissa)) + base.log
-            sign = self._plain_power(self.module.xp.sign(base.mantissa), exponent)
-            return Scaled(sign, size * exponent)
-        return result
-
-    def _plain_power(self, base: Any, exponent: Any) -> Any:
-        base = self.module.array(base)
-        return 1.0 / base if exponent == -1 else base**exponent
-
-    def _power_of(self, base: Any, exponent: Any) -> Any:
-        """A power whose exponent is an input: positive bases by their logarithm."""
-        known = self.module.fixed(self.module.array(self._scaled(base).mantissa))
-        if bool((known > 0).all()):
-            return Scaled(1.0, exponent * self._log(base))
-        return self.module.array(self.plain(base)) ** exponent
+        return self.scaling.power(base, exponent)
 
     def _power_dual(self, base: Any, exponent: Any, level: int) -> Any:
         (b, db), (e, de) = split(base, level), split(exponent, level)
@@ -269,27 +178,15 @@ class Stable(Backend):
         if function is sympy.exp:
             return Scaled(1.0, self.plain(values[0]))
         if function is sympy.log and len(values) == 1:
-            return self._log(values[0])
+            return self.scaling.log(values[0])
         if function in (sympy.cosh, sympy.sinh):
             x = self.plain(values[0])
             other = 0.5 if function is sympy.cosh else -0.5
-            return self._add_scaled([Scaled(0.5, x), Scaled(other, -x)])
+            return self.scaling.add([Scaled(0.5, x), Scaled(other, -x)])
         if function in (sympy.Abs, sympy.sign) and isinstance(values[0], Scaled):
             size = self.module.function(function)(values[0].mantissa)
             return Scaled(size, values[0].log) if function is sympy.Abs else size
         return self.module.function(function)(*(self.plain(v) for v in values))
-
-    def _log(self, value: Any) -> Any:
-        xp = self.module.xp
-        if not isinstance(value, Scaled):
-            return xp.log(self.module.array(value))
-        mantissa = self.module.array(value.mantissa)
-        if value.rest is None:
-            return xp.log(mantissa) + value.log
-        small = abs(self.module.fixed(value.rest)) < 0.5
-        ones = xp.ones_like(mantissa)
-        near = xp.log1p(xp.where(small, value.rest, xp.zeros_like(mantissa)))
-        return xp.where(small, near, xp.log(xp.where(small, ones, mantissa))) + value.log
 
     def _apply_dual(self, function: Any, values: list[Any], level: int) -> Any:
         parts, slopes = zip(*(split(v, level) for v in values), strict=True)
