@@ -92,9 +92,9 @@ def _exponential_of(block: Matrix, t: Any) -> Matrix:
     return Matrix(
         size,
         size,
-        lambda i, j: t ** (j - i) / sympy.factorial(j - i) * sympy.exp(eigenvalue * t)
-        if j >= i
-        else S.Zero,
+        lambda i, j: (
+            t ** (j - i) / sympy.factorial(j - i) * sympy.exp(eigenvalue * t) if j >= i else S.Zero
+        ),
     )
 
 

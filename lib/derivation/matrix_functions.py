@@ -10,7 +10,7 @@ from sympy.printing.precedence import PRECEDENCE
 from . import matrix_values as values
 from .errors import Undefined, Unsupported
 from .matrix_base import MatrixNode, bracketed, fresh_index, of_matrix
-from .matrix_nodes import add, multiply
+from .matrix_nodes import Scaled, Zeros, add, multiply, scale
 from .operators import Node
 
 Of = Callable[[Any, Any], Expr]
@@ -374,6 +374,14 @@ class Exponential(MatrixNode):
         """The series with numbers; a checked closed form with symbols."""
         return values.exponential(evaluator.backend, evaluator.value(self.args[0], scope))
 
+    def differentiated(self, by: Any, of: Of) -> Expr:
+        """Of exp(c M) with a constant M: c' M exp(c M), since M commutes with it."""
+        exponent = self.args[0]
+        factor, matrix = exponent.args if isinstance(exponent, Scaled) else (S.One, exponent)
+        if not isinstance(of_matrix(matrix, by, of), Zeros):
+            raise Unsupported("no rule to differentiate an exponential of a matrix that changes")
+        return scale(of(factor, by), multiply(matrix, self))
+
     def _latex(self, printer: Any) -> str:
         return rf"e^{{{printer._print(self.args[0])}}}"
 
@@ -419,8 +427,6 @@ class Determinant(Node):
     def evaluated(self, evaluator: Any, scope: Any) -> Any:
         """By expansion, without division."""
         grid = evaluator.value(self.args[0], scope)
-        if len(grid) > 6:
-            raise Unsupported("determinants are written out up to six rows")
         return values.determinant(evaluator.backend, grid)
 
     def _latex(self, printer: Any) -> str:

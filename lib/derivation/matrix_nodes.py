@@ -124,7 +124,8 @@ class Scaled(MatrixNode):
         below = bracketed(printer, denominator, PRECEDENCE["Pow"], latex=False)
         if numerator in (1, -1) and denominator != 1:
             return f"{'-' if numerator == -1 else ''}{inner}/{below}"
-        return f"{bracketed(printer, factor, PRECEDENCE['Mul'], latex=False)} {inner}"
+        number = f"({printer._print(factor)})" if factor.is_Add else printer._print(factor)
+        return f"{number} {inner}"
 
 
 class MatrixProduct(MatrixNode):

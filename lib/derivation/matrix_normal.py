@@ -11,8 +11,7 @@ from .matrix_base import MatrixNode, in_words, same_size
 from .matrix_functions import Identity, Inverse
 from .matrix_nodes import multiply
 from .matrix_reader import Reader
-from .matrix_scalars import EntryOf
-from .symbols import index
+from .matrix_scalars import EntryOf, of_entries
 
 MEANS = "words in matrices that do not commute are one after transposes, traces and known equations"
 
@@ -37,9 +36,7 @@ def entry_sides(relation: str, left: Any, right: Any) -> tuple[Any, Any]:
             f"{left} is {in_words(left.shape)}, {right} is {in_words(right.shape)}: "
             "matrices of different shapes are never equal"
         )
-    rows, columns = left.shape
-    i, j = index("row", 1, rows), index("column", 1, columns)
-    return EntryOf(left, i, j), EntryOf(right, i, j)
+    return of_entries(left)[0], of_entries(right)[0]
 
 
 def words_agree(sides: tuple[Any, Any]) -> bool:

@@ -186,12 +186,16 @@ class Reader:
     def _commuting(self, node: Any, poly: Poly, mark: str) -> Poly:
         """A letter for a function of a matrix, which commutes with the matrix."""
         poly = self.rules.finish(poly)
+        turned = self.rules.finish(words.transpose(poly))
+        if words.key(turned) < words.key(poly):
+            return words.transpose(self._commuting(node, turned, mark))
         name = f"{_short(poly)}{mark}"
         own = self._named(name, node, symmetric=poly == words.transpose(poly))
         if name not in self._known:
             self._known.add(name)
-            minus = words.scale(S.NegativeOne, words.multiply(poly, own))
-            self.rules.learn([words.add([words.multiply(own, poly), minus])])
+            other = _without_scalars(poly)
+            minus = words.scale(S.NegativeOne, words.multiply(other, own))
+            self.rules.learn([words.add([words.multiply(own, other), minus])])
         return own
 
     def _softmax(self, node: Any) -> Poly:
@@ -285,6 +289,13 @@ def _short(poly: Poly) -> str:
         if len(word) == 1 and coefficient == 1:
             return str(word[0])
     return f"({words.key(poly)})"
+
+
+def _without_scalars(poly: Poly) -> Poly:
+    """B of A = a I + b B: what commutes with B commutes with A, and so do functions of A."""
+    rest = {word: c for word, c in poly.items() if word}
+    shared = sympy.gcd_list(list(rest.values())) if rest else S.One
+    return {word: sympy.cancel(c / shared) for word, c in rest.items()}
 
 
 _READERS: dict[type, Callable[[Any, Any], Poly]] = {

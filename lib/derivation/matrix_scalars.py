@@ -12,6 +12,7 @@ from . import matrix_values as values
 from .errors import OutOfRange
 from .matrix_base import MatrixNode, bracketed, fresh_index, of_matrix
 from .operators import Node
+from .symbols import index
 
 
 class Trace(Node):
@@ -161,3 +162,17 @@ class Explicit(MatrixNode):
     def _sympystr(self, printer: Any) -> str:
         rows = (", ".join(map(printer._print, row)) for row in self.args[0].tolist())
         return "[" + "; ".join(rows) + "]"
+
+
+def of_entries(expr: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Of a matrix, its entry in any row and column, and the two indices; else itself.
+
+    The single column of a vector is no index.
+    """
+    if not isinstance(expr, MatrixNode):
+        return expr, ()
+    rows, columns = expr.shape
+    i, j = index("row", 1, rows), index("column", 1, columns)
+    if columns == 1:
+        return EntryOf(expr, i, S.One), (i,)
+    return EntryOf(expr, i, j), (i, j)

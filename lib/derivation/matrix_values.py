@@ -1,13 +1,15 @@
 """Arithmetic of matrices as rows of values, in any backend of the interpreter."""
 
+import itertools
 from typing import Any
 
 import mpmath
 import sympy
 
-from .errors import Undefined, Unsupported
+from .errors import Undefined, Unsettled, Unsupported
 
 Rows = list[list[Any]]
+LARGEST, MOST_ROWS = 400, 8
 
 
 def add(backend: Any, grids: list[Rows]) -> Rows:
@@ -58,8 +60,12 @@ def inverse(backend: Any, grid: Rows) -> Rows:
 
     Raises:
         Undefined: When the matrix is singular.
+        Unsupported: When it is too large to be written out.
     """
-    return _function(backend, grid, "inverse")
+    kind = _kind(backend)
+    return {"exact": _exact_inverse, "numeric": _numeric_inverse}.get(
+        kind, lambda rows: _any_inverse(backend, rows)
+    )(grid)
 
 
 def exponential(backend: Any, grid: Rows) -> Rows:
@@ -68,30 +74,76 @@ def exponential(backend: Any, grid: Rows) -> Rows:
     Raises:
         Unsupported: When it has no closed form that can be checked.
     """
-    return _function(backend, grid, "exponential")
+    kind = _kind(backend)
+    return {"exact": _exact_exponential, "numeric": _numeric_exponential}.get(
+        kind, lambda rows: _any_exponential(backend, rows)
+    )(grid)
+
+
+def _kind(backend: Any) -> str:
+    from .backends import Numeric, Symbolic
+
+    if isinstance(backend, Symbolic):
+        return "exact"
+    return "numeric" if isinstance(backend, Numeric) else ""
 
 
 def determinant(backend: Any, grid: Rows) -> Any:
-    """The determinant, by expansion along the first row: no division."""
-    if len(grid) == 1:
-        return grid[0][0]
-    terms = []
-    for k, value in enumerate(grid[0]):
-        minor = [row[:k] + row[k + 1 :] for row in grid[1:]]
-        sign = backend.constant(-1 if k % 2 else 1)
-        terms.append(backend.multiply([sign, value, determinant(backend, minor)]))
-    return backend.add(terms)
+    """The determinant, by expansion along the rows: no division; 2ⁿ n products."""
+    if len(grid) > MOST_ROWS:
+        raise Unsupported(f"determinants are written out up to {MOST_ROWS} rows")
+    minors: dict[tuple[int, ...], Any] = {(): backend.constant(1)}
+    for size, row in enumerate(reversed(grid), 1):
+        minors = {
+            columns: backend.add(
+                [
+                    backend.multiply(
+                        [
+                            backend.constant((-1) ** k),
+                            row[c],
+                            minors[columns[:k] + columns[k + 1 :]],
+                        ]
+                    )
+                    for k, c in enumerate(columns)
+                ]
+            )
+            for columns in itertools.combinations(range(len(grid)), size)
+        }
+    return minors[tuple(range(len(grid)))]
 
 
-def _function(backend: Any, grid: Rows, name: str) -> Rows:
-    own = getattr(backend, "matrix_function", None)
-    if own is not None:
-        return own(name, grid)  # type: ignore[no-any-return]
-    from .backends import Numeric
+def _any_inverse(backend: Any, grid: Rows) -> Rows:
+    """The adjugate over the determinant: one division, which any backend can differentiate."""
+    size = len(grid)
+    over = backend.power(determinant(backend, grid), backend.constant(-1))
 
-    if isinstance(backend, Numeric):
-        return (_numeric_inverse if name == "inverse" else _numeric_exponential)(grid)
-    return (_exact_inverse if name == "inverse" else _exact_exponential)(grid)
+    def cofactor(i: int, j: int) -> Any:
+        rest = [row[:j] + row[j + 1 :] for k, row in enumerate(grid) if k != i]
+        minor = determinant(backend, rest) if rest else backend.constant(1)
+        return backend.multiply([backend.constant((-1) ** (i + j)), minor, over])
+
+    return [[cofactor(j, i) for j in range(size)] for i in range(size)]
+
+
+def _any_exponential(backend: Any, grid: Rows) -> Rows:
+    """The series of exp(A / 2⁸), squared eight times: full precision for norms up to about 200."""
+    halves, terms = 8, 18
+    small = scaled(backend, backend.constant(sympy.Rational(1, 2**halves)), grid)
+    one = identity(backend, len(grid))
+    result = one
+    for k in range(terms, 0, -1):
+        step = scaled(
+            backend, backend.constant(sympy.Rational(1, k)), times(backend, small, result)
+        )
+        result = add(backend, [one, step])
+    for _ in range(halves):
+        result = times(backend, result, result)
+    return result
+
+
+def scaled(backend: Any, factor: Any, grid: Rows) -> Rows:
+    """A scalar times a matrix."""
+    return [[backend.multiply([factor, x]) for x in row] for row in grid]
 
 
 def _exact_inverse(grid: Rows) -> Rows:
@@ -115,9 +167,10 @@ def _numeric_inverse(grid: Rows) -> Rows:
 
 
 def _numeric_exponential(grid: Rows) -> Rows:
-    if max((abs(x) for row in grid for x in row), default=0) > 500:
-        raise Undefined("a matrix exponential too large to compute")
-    with mpmath.workdps(mpmath.mp.dps + 15):
+    size = max((abs(x) for row in grid for x in row), default=mpmath.mpf(0)) * len(grid)
+    if size > LARGEST:
+        raise Unsettled("a matrix exponential too large to compute")
+    with mpmath.workdps(mpmath.mp.dps + 15 + int(size)):  # what is small cancels from what is large
         return mpmath.expm(mpmath.matrix(grid), method="taylor").tolist()  # type: ignore[no-any-return]
 
 

@@ -9,6 +9,7 @@ from sympy import Symbol
 from .array_modules import ArrayModule
 from .domain import ingredients
 from .evaluate import Backend, Evaluator, Scope
+from .matrix_scalars import of_entries
 from .oracle_inputs import name_of, require_domain, sizes_of, tags_of
 from .stable import Dual, Stable, split
 from .symbols import Index, Path
@@ -39,8 +40,9 @@ class Oracle:
 
     def __init__(self, expr: Any, kind: str, label: str = "", wrt: tuple[str, ...] = ()) -> None:
         """Take the formula, the kind of numbers, and what the value is differentiated by."""
-        self.expr, self.kind, self.label, self.wrt = expr, kind, label, wrt
-        self.found = ingredients(expr)
+        self.expr, self.entries = of_entries(expr)  # of a matrix, every row and column
+        self.kind, self.label, self.wrt = kind, label, wrt
+        self.found = ingredients(self.expr)
         self._arrays = {str(a.label): a for a in self.found.arrays}
         self._symbols = {s.name: s for s in self.found.symbols | self.found.sizes}
         self._free = {name_of(f): f for f in self.found.free}
@@ -91,7 +93,7 @@ class Oracle:
             Undefined: When a derivative does not exist, as that of a maximum at a tie.
             Unsupported: When a part of the formula has no numbers.
         """
-        every = (every,) if isinstance(every, Index) else tuple(every)
+        every = ((every,) if isinstance(every, Index) else tuple(every)) + self.entries
         self._require_names(values, every)
         module = ArrayModule(self.kind)
         bound = {n: self._free[n] for n in values if n in self._free}
