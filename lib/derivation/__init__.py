@@ -6,15 +6,26 @@ counterexample. Results print themselves, are cited by label, and turn into nume
 """
 
 from .agreement import Agreement, agreement
+from .answers import Assessment, assess
 from .chain import Derivation, derive
 from .errors import (
     DerivationError,
     Disagreement,
     FalseStep,
+    NotFinite,
     OutOfRange,
     UndecidedStep,
     Undefined,
     Unsupported,
+)
+from .generating import coefficient
+from .integrals import (
+    expectation,
+    exponential,
+    integral,
+    normal,
+    normal_pair,
+    uniform,
 )
 from .matrices import (
     basis,
@@ -48,6 +59,7 @@ from .operators import (
 )
 from .oracle import Oracle
 from .ordered import in_order, over
+from .permutations import permutation, permutation_mean, permutation_sum, sample_mean
 from .restated import restate
 from .result import Conclusion, Result, Step
 from .statements import cite_result, define
@@ -68,12 +80,14 @@ from .symbols import (
 __all__ = [
     "Abbreviation",
     "Agreement",
+    "Assessment",
     "Conclusion",
     "Derivation",
     "DerivationError",
     "Disagreement",
     "FalseStep",
     "Index",
+    "NotFinite",
     "Oracle",
     "OutOfRange",
     "Path",
@@ -86,14 +100,18 @@ __all__ = [
     "abbreviation",
     "agreement",
     "array",
+    "assess",
     "basis",
     "block",
     "cite_result",
+    "coefficient",
     "define",
     "derive",
     "determinant",
     "diag",
     "entrywise",
+    "expectation",
+    "exponential",
     "function",
     "gradient",
     "hadamard",
@@ -102,28 +120,36 @@ __all__ = [
     "index",
     "indicator",
     "integer",
+    "integral",
     "inverse",
     "matrix",
     "matrix_exp",
     "max_over",
     "nonnegative",
+    "normal",
+    "normal_pair",
     "ones",
     "over",
     "partial",
     "path",
     "path_max",
     "path_sum",
+    "permutation",
+    "permutation_mean",
+    "permutation_sum",
     "positive",
     "product_over",
     "real",
     "recursion",
     "replaced",
     "restate",
+    "sample_mean",
     "sizes",
     "softmax_rows",
     "squared_norm",
     "sum_over",
     "trace",
+    "uniform",
     "vector",
     "zeros",
 ]

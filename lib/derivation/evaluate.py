@@ -170,6 +170,11 @@ class Evaluator:
     def _maximum(self, expr: Any, scope: Scope) -> Any:
         return self.backend.maximum([self.value(a, scope) for a in expr.args])
 
+    def _minimum(self, expr: Any, scope: Scope) -> Any:
+        minus = self.backend.constant(-1)
+        values = [self.backend.multiply([minus, self.value(a, scope)]) for a in expr.args]
+        return self.backend.multiply([minus, self.backend.maximum(values)])
+
     def _piecewise(self, expr: Any, scope: Scope) -> Any:
         for part, condition in expr.args:
             if self.holds(condition, scope):
@@ -312,6 +317,7 @@ _METHODS: dict[type, Any] = {
     sympy.Mul: Evaluator._mul,
     sympy.Pow: Evaluator._pow,
     sympy.Max: Evaluator._maximum,
+    sympy.Min: Evaluator._minimum,
     sympy.hyper: Evaluator._hypergeometric,
     sympy.Piecewise: Evaluator._piecewise,
     sympy.KroneckerDelta: Evaluator._indicator,

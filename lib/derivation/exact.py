@@ -77,6 +77,16 @@ class Flattener:
             self.meaning[self.symbols[key]] = meaning
         return self.symbols[key]
 
+    def roots(self) -> list[Expr]:
+        """What is zero: r**q - number for each symbol r that stands for a root of a number."""
+        found = []
+        for key, symbol in self.symbols.items():
+            log = self.meaning.get(key[1]) if key[0] == "exp" else None
+            least = self.denominators.get(self.meant(key[1]), 1) if log is not None else 1
+            if isinstance(log, sympy.log) and least > 1:
+                found.append(symbol**least - self._flat(log.args[0]))
+        return found
+
     def meant(self, flat: Expr) -> Expr:
         """What a flattened expression stands for."""
         while flat.free_symbols & self.meaning.keys():
@@ -98,9 +108,10 @@ class Flattener:
         meaning = self.meaning.get(term)
         if isinstance(meaning, sympy.log) and coefficient.is_Integer:
             return self._flat(meaning.args[0]) ** coefficient
-        least = self.denominators.setdefault(term, 1)
+        known = self.meant(term)  # its symbols are new ones after a restart
+        least = self.denominators.setdefault(known, 1)
         if least % coefficient.q:
-            self.denominators[term] = sympy.ilcm(least, coefficient.q)
+            self.denominators[known] = sympy.ilcm(least, coefficient.q)
             raise _Restart
         symbol = self._symbol(("exp", term), sympy.exp(self.meant(term / least)))
         return symbol ** (coefficient * least)
@@ -235,9 +246,22 @@ def equal(left: Expr, right: Expr) -> bool:
     """
     if left == right:
         return True
-    flat = Flattener().flatten(*without_roots(left, right))
+    flattener = Flattener()
+    flat = flattener.flatten(*without_roots(left, right))
     numerator, _ = quotient(flat[0] - flat[1])
-    return not numerator
+    return not numerator or _vanishes(numerator, flattener.roots())
+
+
+def _vanishes(numerator: PolyElement, roots: list[Expr]) -> bool:
+    """Whether a polynomial is zero by equations such as r**2 = 2 between its symbols."""
+    if not roots:
+        return False
+    symbols = sorted(set().union(*(r.free_symbols for r in roots)), key=str)
+    inside, *_ = ring(list(dict.fromkeys([*numerator.ring.symbols, *symbols])), sympy.QQ)
+    lookup = dict(zip(inside.symbols, inside.gens, strict=True))
+    parts = (numerator.as_expr(), *roots)
+    whole, *relations = (_fraction(p, inside, lookup, {})[0] for p in parts)
+    return not whole.rem(relations)
 
 
 def without_roots(*expressions: Expr) -> list[Expr]:

@@ -5,6 +5,8 @@ the integrand is large. Integrals in several variables go through one product gr
 precision and give about 10 digits. Neither knows any antiderivative.
 """
 
+import functools
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -68,14 +70,15 @@ def integrate(
     with mpmath.workdps(WORKING):
         for end, side in ((low, 1), (high, -1)):
             _require_convergent(body, end, side, high - low)
-        points = [low, *_breaks(scan, low, high), high]
+        grid, values = _scanned(scan, float(low), float(high))
+        _require_no_pole(body, grid, values)
+        points = [low, *_breaks(grid, values, low, high), high]
         total, error = mpmath.mpf(0), mpmath.mpf(0)
-        for start, stop in zip(points, points[1:], strict=False):
+        for start, stop in itertools.pairwise(points):
             part, uncertain = mpmath.quad(_guarded(body), [start, stop], error=True, maxdegree=8)
             total, error = total + part, error + uncertain
         scale = abs(total) + mpmath.mpf(10) ** -WANTED
         if not mpmath.isfinite(total) or error > scale * mpmath.mpf(10) ** -6:
-            _require_no_pole(body, points)
             raise Unsettled("quadrature does not settle")
         digits = float(min(WANTED, -mpmath.log10((error + mpmath.mpf(10) ** -WORKING) / scale)))
         loss.note(digits, error * 100 + scale * mpmath.mpf(10) ** -WANTED)
@@ -122,30 +125,49 @@ def _require_convergent(body: Callable[[Any], Any], end: Any, side: int, length:
     raise Unsettled("not clear whether the integral converges")
 
 
-def _require_no_pole(body: Callable[[Any], Any], points: list[Any]) -> None:
+def _require_no_pole(body: Callable[[Any], Any], grid: Any, values: Any) -> None:
     """Raise where the integrand grows like 1/distance, or faster, inside the range."""
-    finite = [p for p in points if mpmath.isfinite(p)]
-    if len(finite) < 2:
+    finite = np.where(np.isfinite(values), values, np.inf)
+    place = int(finite[1:-1].argmax()) + 1
+    if finite[place] <= 20 * np.median(finite) or finite[place] == 0:
         return
-    low, high = finite[0], finite[-1]
-    grid = [low + (high - low) * k / 200 for k in range(1, 200)]
-    values = [abs(_guarded(body)(x)) for x in grid]
-    peak = grid[max(range(len(grid)), key=values.__getitem__)]
-    step = (high - low) / 200
-    for _ in range(60):
+    peak = mpmath.mpf(float(grid[place]))
+    step = mpmath.mpf(float(max(grid[place + 1] - grid[place], grid[place] - grid[place - 1])))
+    height = functools.cache(lambda x: _height(body, x))
+    for _ in range(70):
         step /= 2
-        peak = max((peak - step, peak, peak + step), key=lambda x: abs(_guarded(body)(x)))
-    _require_convergent(body, peak, 1, high - low)
+        peak = max((peak - step, peak, peak + step), key=height)
+        if mpmath.isinf(height(peak)):
+            break
+    width = mpmath.mpf(float(grid[place + 1] - grid[place]))
+    masses = [
+        width / 10**k * max(_height(body, peak + s * width / 10**k) for s in (1, -1))
+        for k in (3, 6, 9, 12)
+    ]
+    if masses[-1] >= masses[0] * mpmath.mpf("0.9") > 0:
+        raise Undefined("the integral diverges at a point inside its range")
 
 
-def _breaks(scan: Callable[[Any], Any], low: Any, high: Any) -> Iterator[Any]:
-    """Points that part a range so that a narrow bulk of the integrand is not missed."""
-    grid = _grid(float(low), float(high))
+def _height(body: Callable[[Any], Any], x: Any) -> Any:
+    try:
+        return abs(body(x))
+    except Undefined:
+        return mpmath.inf
+
+
+def _scanned(scan: Callable[[Any], Any], low: float, high: float) -> tuple[Any, Any]:
+    """Where the integrand was scanned in double precision, and its size there."""
+    grid = _grid(low, high)
     with np.errstate(all="ignore"):
         try:
             values = np.abs(np.broadcast_to(scan(grid), grid.shape).astype(complex))
         except (Unsupported, Undefined, OverflowError, TypeError, ValueError):
             values = np.zeros_like(grid)
+    return grid, values
+
+
+def _breaks(grid: Any, values: Any, low: Any, high: Any) -> Iterator[Any]:
+    """Points that part a range so that a narrow bulk of the integrand is not missed."""
     values = np.where(np.isfinite(values), values, 0)
     found: set[float] = set()
     if values.max() > 0:
@@ -162,14 +184,20 @@ def _breaks(scan: Callable[[Any], Any], low: Any, high: Any) -> Iterator[Any]:
 
 
 def _grid(low: float, high: float) -> Any:
-    fine = np.concatenate([np.geomspace(1e-6, 1, 200), np.linspace(1.01, 300, 3000)])
+    """Points of the range, dense near its ends and near 0 at every scale."""
+    near = np.geomspace(1e-25, 1, 400)
+    away = np.concatenate([near, np.linspace(1.01, 300, 3000), np.geomspace(301, 1e20, 200)])
     if np.isinf(low) and np.isinf(high):
-        return np.concatenate([-fine[::-1], fine])
+        return np.concatenate([-away[::-1], away])
     if np.isinf(high):
-        return low + fine
+        return np.unique(low + away)
     if np.isinf(low):
-        return high - fine[::-1]
-    return np.linspace(low, high, 803)[1:-1]
+        return np.unique(high - away)
+    length = high - low
+    ends = np.concatenate([low + length * near / 4, high - length * near / 4])
+    inner = np.linspace(low, high, 803)[1:-1]
+    grid = np.unique(np.concatenate([ends, inner]))
+    return grid[(grid > low) & (grid < high)]
 
 
 # Several variables at once, in double precision.

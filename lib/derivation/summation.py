@@ -98,11 +98,13 @@ def difference_quotient(
             values = [shifted(centre + p * step, trial) for p in places]
             signed = [(-1) ** k * mpmath.binomial(order, k) * v for k, v in enumerate(values)]
             result = mpmath.fsum(signed) / step**order
+            if order == 1:
+                _require_smooth(values, shifted(centre, trial), result, step)
         return +result
     half = 4 + (order - 1) // 2
     with mpmath.workdps(WORKING):
         step = mpmath.mpf(min(1, abs(centre) or 1)) / 100
-        places = [k for k in range(-half, half + 1)]
+        places = list(range(-half, half + 1))
         values = [middle if k == 0 else shifted(centre + k * step, trial) for k in places]
         weights = _weights(places, order)
         result = mpmath.fsum(w * v for w, v in zip(weights, values, strict=True)) / step**order
@@ -111,6 +113,13 @@ def difference_quotient(
             raise Unsettled("a derivative of an integral known to few digits only")
         loss.note(lost, abs(result) * mpmath.mpf(10) ** -lost + trial.error / step**order)
     return result
+
+
+def _require_smooth(values: list[Any], middle: Any, slope: Any, step: Any) -> None:
+    """Refuse a kink: slopes to both sides must agree."""
+    after, before = (2 * (v - middle) / step for v in values)
+    if abs(after + before) > mpmath.mpf(10) ** -10 * (1 + abs(slope)):
+        raise Undefined("no derivative: the slopes from left and right differ")
 
 
 def _weights(places: list[int], order: int) -> list[Any]:
