@@ -1,6 +1,6 @@
 """Derivations: a chain of steps, each decided when it is written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from .printing import RELATIONS_PLAIN, plain
 from .relations import concluded, require_chain, weakest
 from .remainder import approach_in_words
 from .result import Conclusion, Result, Step, register
+from .reuse import candidates, require_usable, restricted_sizes, standing_of
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,15 @@ class _Line:
     step: Step
     right: Any
     sizes: Sizes | None
+    sources: tuple[str, ...] = ()
+
+
+def _first_decided(tries: Iterator[tuple[Verdict, Ingredients]]) -> tuple[Verdict, Ingredients]:
+    """The first verdict with a standing; the first of all, fully rewritten, decides falsity."""
+    first = next(tries)
+    if first[0].standing is not None or first[0].counterexample is not None:
+        return first
+    return next((found for found in tries if found[0].standing is not None), first)
 
 
 class Derivation:
@@ -42,7 +52,9 @@ class Derivation:
             right: The next expression.
             because: Why, in words; may hold ``$formulas$``.
             options: ``sizes={T: (1, 2, 3)}`` overrides the chain's; ``evidence=True`` accepts
-                numerical evidence where there is no proof.
+                numerical evidence where there is no proof; ``using=[result, ...]`` replaces the
+                left sides of these results by their right sides before the step is decided (at
+                other indices, paths and symbols too): its standing is at most theirs.
 
         Returns:
             The derivation, longer by this step.
@@ -141,6 +153,7 @@ class Derivation:
         evidence: bool = False,
         when: Approach | None = None,
         order: Any = None,
+        using: Sequence[Result] = (),
     ) -> "Derivation":
         if not because.strip():
             raise ValueError("every step needs a reason: because='...'")
@@ -149,21 +162,35 @@ class Derivation:
         left = self.lines[-1].right if self.lines else self.first
         sizes = checked_sizes(sizes if sizes is not None else self.sizes)
         self._found(right)
-        sides = entry_sides(relation, left, right)
-        found = with_sizes(ingredients(*sides, where=self.where), sizes)
+        for result in using:
+            require_usable(result, self.where)
+        if using:
+            sizes = restricted_sizes(using, sizes)
         if when is not None:
-            found.sizes.discard(when.variable)
-            found.symbols.add(when.variable)
             self._require_one_remainder(relation, when)
-        claim = Claim(relation, sides, when, order)
-        verdict, seconds = timed(lambda: decide(claim, found, sizes, evidence=evidence))
+
+        def one(pair: tuple[Any, Any]) -> tuple[Verdict, Ingredients]:
+            sides = entry_sides(relation, *pair)
+            found = with_sizes(ingredients(*sides, where=self.where), sizes)
+            if when is not None:
+                found.sizes.discard(when.variable)
+                found.symbols.add(when.variable)
+            claim = Claim(relation, sides, when, order)
+            return decide(claim, found, sizes, evidence=evidence), found
+
+        pairs = candidates(left, right, using) if using else [(left, right)]
+        (verdict, found), seconds = timed(lambda: _first_decided(map(one, pairs)))
         self._require_standing(Claim(relation, (left, right)), verdict, because)
-        used = {s: sizes[s] for s in found.sizes if s in sizes} if sizes else {}
-        restricted = used if verdict.standing != PROVED else None
+        standing = weakest([verdict.standing or PROVED, *map(standing_of, using)])
+        labels = tuple(result.label for result in using)
+        means = verdict.means + "".join(f", from ({label})" for label in labels)
+        concerned = {s for s in sizes or {} if s in found.sizes or using}
+        used = {s: sizes[s] for s in concerned} if sizes else {}
         step = Step(
-            relation, because, verdict.means, verdict.standing, seconds, verdict.points, when, order
+            relation, because, means, standing, seconds, verdict.points, when, order, labels
         )
-        self.lines.append(_Line(step, right, restricted))
+        sources = tuple(result.source for result in using if result.source)
+        self.lines.append(_Line(step, right, used if standing != PROVED else None, sources))
         return self
 
     def _require_one_remainder(self, relation: str, when: Approach) -> None:
@@ -233,6 +260,8 @@ class Derivation:
             conclusion=Conclusion(relation, self.first, self.lines[-1].right),
             lines=tuple(line.right for line in self.lines),
             steps=tuple(line.step for line in self.lines),
+            source=",".join(dict.fromkeys(s for line in self.lines for s in line.sources)),
+            conditions=self.where,
             whole=show == "chain" or (show == "auto" and len(self.lines) <= 4),
             left=left,
         )

@@ -58,6 +58,7 @@ class Result:
     whole: bool = True
     left: str = "auto"
     source: str = ""
+    conditions: tuple[Any, ...] = ()
     module: str = field(default="", compare=False)
 
     @property
@@ -72,11 +73,17 @@ class Result:
             sizes = f", for {sizes_in_words(self.sizes)}" if self.sizes else ""
             return f"{self.standing.split()[0]} elsewhere: ({self.label}){sizes}"
         if self.standing == SIZES:
-            return f"proved for {sizes_in_words(self.sizes)}"
+            return f"proved for {sizes_in_words(self.sizes)}{self._rests_on()}"
         if self.standing == EVIDENCE:
             points = min(s.points for s in self.steps if s.standing == EVIDENCE)
-            return f"evidence: {points} points, 50 digits"
-        return f"cited: {self.source}" if self.standing == "cited" else self.standing
+            return f"evidence: {points} points, 50 digits{self._rests_on()}"
+        text = f"cited: {self.source}" if self.standing == "cited" else self.standing
+        return text + self._rests_on()
+
+    def _rests_on(self) -> str:
+        """The results that the steps use, in words."""
+        labels = dict.fromkeys(label for step in self.steps for label in step.using)
+        return f", from {', '.join(f'({label})' for label in labels)}" if labels else ""
 
     def numpy(self, side: str = "right", *, wrt: Any = ()) -> Oracle:
         """The last line as a function of NumPy arrays: the oracle (`side="left"`: the first).
