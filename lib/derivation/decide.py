@@ -22,15 +22,17 @@ from .errors import Undefined, Unsupported
 from .evaluate import Evaluator, Scope
 from .general import expand_names
 from .induction import by_induction
+from .integrals import Integral
 from .limits import departs, limit_is
+from .operators import Indicator
 from .refute import Counterexample, search
 from .signs import is_nonnegative, is_positive
 from .timing import TookTooLong, within
-from .zeros import Refuted, require_defined
+from .zeros import Refuted, require_defined, require_no_jump
 
 SECONDS = 20.0
 POINTS, EVIDENCE_POINTS = 24, 60
-TRIAL_SIZES = (1, 2, 3)
+TRIAL_SIZES, MORE_SIZES = (1, 2, 3), (1, 2, 3, 4, 7)
 
 PROVED, SIZES, EVIDENCE = "proved", "proved for sizes", "evidence"
 FAILURES = (
@@ -100,7 +102,7 @@ def _general_order(claim: Claim) -> bool:
 
 
 GENERAL: list[tuple[str, Callable[[Claim], bool]]] = [
-    (matrix_normal.MEANS, lambda c: c.relation == "==" and matrix_normal.words_agree(c.sides)),
+    *matrix_normal.GENERAL,
     ("both sides have one normal form of sums, whatever the sizes", _general_equality),
     ("the difference is made of squares and positive factors", _general_inequality),
     ("Taylor's theorem: the derivatives at the point agree, whatever the sizes", _general_order),
@@ -117,7 +119,14 @@ def _by_simplify(left: Expr, right: Expr) -> bool:
 
 def _by_expansion(left: Expr, right: Expr) -> bool:
     difference = left - right
-    forms = (sympy.expand_trig, sympy.expand_log, sympy.gammasimp, sympy.powsimp, sympy.radsimp)
+    forms = (
+        sympy.expand_func,
+        sympy.expand_trig,
+        sympy.expand_log,
+        sympy.gammasimp,
+        sympy.powsimp,
+        sympy.radsimp,
+    )
     return any(sympy.simplify(form(difference)) == 0 for form in forms)
 
 
@@ -130,10 +139,23 @@ def _by_derivatives(left: Expr, right: Expr) -> bool:
         return False
     (x,) = symbols
     point = S.One if not x.is_negative else S.NegativeOne
-    singular = sympy.singularities(difference, x)
+    domain = S.Reals
+    if x.is_positive or x.is_negative:
+        domain = (
+            sympy.Interval.open(0, S.Infinity)
+            if x.is_positive
+            else sympy.Interval.open(-S.Infinity, 0)
+        )
+    singular = sympy.singularities(difference, x, domain)
     if singular is not S.EmptySet:
         return False
     return bool(sympy.simplify(difference.diff(x)) == 0 and difference.subs(x, point).equals(0))
+
+
+def _by_common_denominator(left: Expr, right: Expr) -> bool:
+    """Numbers such as sqrt(7) multiply out, which polynomials over the rationals do not see."""
+    numerator, _ = sympy.fraction(sympy.together(left - right))
+    return bool(sympy.expand(numerator) == 0)
 
 
 DECIDERS: list[tuple[str, Callable[[Expr, Expr], bool]]] = [
@@ -141,6 +163,7 @@ DECIDERS: list[tuple[str, Callable[[Expr, Expr], bool]]] = [
     ("polynomials in the symbols and their exponentials agree", exact.equal),
     ("both sides are maxima over the same expressions", exact.equal_maxima),
     ("exponentials of both sides agree", exact.equal_logarithms),
+    ("over a common denominator the difference expands to 0", _by_common_denominator),
     ("SymPy simplifies the difference to 0", _by_simplify),
     ("SymPy expands the difference to 0", _by_expansion),
     ("equal derivatives and one equal value", _by_derivatives),
@@ -184,9 +207,11 @@ def _written_out(
 
 def _decide_cases(claim: Claim, written: list[Any], instance: Instance) -> str | None:
     """As written, or with the conditions put into the symbols."""
-    found = _decide_plain(claim, written, instance)
-    if found is not None or claim.when is not None or not instance.conditions:
-        return found
+    integrals = any(side.has(Integral) for side in written)
+    if not (integrals and instance.conditions) or claim.when is not None:
+        found = _decide_plain(claim, written, instance)
+        if found is not None or claim.when is not None or not instance.conditions:
+            return found
     means: list[str] = []
     for change in parametrizations(instance.conditions):
         one = _decide_plain(claim, [side.xreplace(change) for side in written], instance)
@@ -264,10 +289,12 @@ def _proof(
             break
     if sizes is not None or not found.sizes:
         written = _attempt(lambda: _every_instance(claim, found, trial), "writing out", tried)
-        return Verdict(SIZES if found.sizes else PROVED, written) if written else None
+        if written:
+            return Verdict(SIZES if found.sizes else PROVED, written)
+    else:
+        tried.append("not written out: no sizes are given")
     if claim.when is None:
-        _attempt(lambda: _defined_in_cases(claim, found, trial), "cases", tried)
-    tried.append("not written out: no sizes are given")
+        _attempt(lambda: _defined_in_cases(claim, found, trial), "the same domain", [])
     return None
 
 
@@ -280,9 +307,13 @@ def _defined_for_all_sizes(claim: Claim, found: Ingredients) -> bool:
     demands = []
     for side in claim.sides:
         with recorded() as own:
-            expand_names(side)
-        demands.append(own)
-    missing = unmet_for_all_sizes(*demands, found.conditions)
+            expanded = expand_names(side)
+        # What a bracket hides is not demanded where it is zero.
+        hidden = expanded.has(sympy.KroneckerDelta, Indicator)
+        demands.append((own, () if hidden else own))
+    (left, left_sure), (right, right_sure) = demands
+    missing = unmet_for_all_sizes(left, right_sure, found.conditions)
+    missing += unmet_for_all_sizes(right, left_sure, found.conditions)
     if missing:
         raise Unsupported(
             f"one side needs that {missing[0]}, the other does not, and it is not seen to hold: "
@@ -294,13 +325,15 @@ def _defined_for_all_sizes(claim: Claim, found: Ingredients) -> bool:
 def _defined_in_cases(claim: Claim, found: Ingredients, trial: Sizes) -> bool:
     for instance in _spread(list(instances(found, trial)), 8):
         sides, demands = _written_out(claim, instance)
+        require_no_jump(claim.relation, sides, instance)
         require_defined(demands, sides, instance)
     return True
 
 
 def _trial_sizes(found: Ingredients, sizes: Sizes | None) -> dict[Any, tuple[int, ...]]:
     given = sizes or {}
-    return {size: given.get(size, TRIAL_SIZES) for size in found.sizes}
+    few = len(found.sizes) == 1 and not found.paths
+    return {size: given.get(size, MORE_SIZES if few else TRIAL_SIZES) for size in found.sizes}
 
 
 def _attempt(work: Callable[[], Any], what: str, tried: list[str]) -> Any:

@@ -5,6 +5,7 @@ of a logarithm must not be zero, a gamma function must not be at a pole. A step 
 each demand of one side is met on the whole domain, or is one of the other side too.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any
 import sympy
 from sympy import Expr, S
 
-from .backends import Symbolic
+from .backends import Symbolic, variable_of
 from .conditions import Conditions, parametrizations
 from .errors import Undefined, Unsupported
 from .exact import Flattener, quotient
@@ -30,6 +31,7 @@ ENTIRE = (
     sympy.sinc, sympy.frac, sympy.LambertW, sympy.uppergamma, sympy.arg, sympy.asinh,
     sympy.asin, sympy.acos, sympy.core.function.AppliedUndef, sympy.Integral, sympy.Sum,
 )  # fmt: skip
+KINKED = (sympy.Abs, sympy.sign, sympy.Heaviside)
 GAMMAS = (sympy.gamma, sympy.loggamma, sympy.digamma)
 
 
@@ -77,6 +79,21 @@ def of_function(function: Any, values: Iterable[Any]) -> list[Demand]:
     return [Demand(function(x, *rest), str(function(x, *rest)))]
 
 
+def of_derivative(body: Any, variable: Any, order: int) -> list[Demand]:
+    """What a derivative demands of its body, written out or expanded: that it has no kink."""
+    found = []
+    for part in sympy.preorder_traversal(body):
+        if variable not in getattr(part, "free_symbols", ()):
+            continue
+        if isinstance(part, KINKED):
+            found.append(Demand(part.args[0]))
+        elif isinstance(part, (sympy.Max, sympy.Min)):
+            found += [Demand(a - b) for a, b in itertools.combinations(part.args, 2)]
+        elif part.is_Pow and variable in part.base.free_symbols and not part.exp.is_integer:
+            found += of_power(part.base, part.exp - order)
+    return found
+
+
 class Recording(Symbolic):
     """Writes an expression out and keeps what each part demands in order to have a value."""
 
@@ -93,6 +110,14 @@ class Recording(Symbolic):
         """The function, its demands kept."""
         self.demands.update(dict.fromkeys(of_function(function, values)))
         return super().apply(function, values)
+
+    def derivative(self, evaluator: Any, node: Any, scope: Any) -> Any:
+        """The derivative, its demands kept."""
+        body, by, order = node.args
+        variable = variable_of(by, evaluator, scope)
+        written = evaluator.value(body, scope)
+        self.demands.update(dict.fromkeys(of_derivative(written, variable, int(order))))
+        return super().derivative(evaluator, node, scope)
 
 
 # Comparing the demands of the two sides.
@@ -186,6 +211,12 @@ def recorded() -> Iterator[dict[Demand, None]]:
         _recorders.remove(demands)
 
 
+def note_derivative(body: Any, variable: Any, order: int) -> None:
+    """Count in the demands of a derivative."""
+    for recorder in _recorders:
+        recorder.update(dict.fromkeys(of_derivative(body, variable, order)))
+
+
 def note(function: Any, parts: list[Any]) -> None:
     """Count in the demands of a function of expanded parts."""
     if not _recorders:
@@ -203,19 +234,20 @@ def note(function: Any, parts: list[Any]) -> None:
 def unmet_for_all_sizes(
     left: Iterable[Demand], right: Iterable[Demand], where: Conditions
 ) -> list[Demand]:
-    """As `unmet`, for demands with sums over symbolic ranges.
+    """The demands of the left side, with sums over symbolic ranges, that need not be met.
 
     A demand of a term of a sum is not taken to be made by the other side: its range may be empty.
     """
     plain = tuple(c for c in where if not c.has(sympy.Indexed, Index))
-    sides = [[_in_one_form(d) for d in side] for side in (left, right)]
-    outer = [[d for d in side if not d.expr.has(Index)] for side in sides]
-    found = []
-    for own, other in ((sides[0], outer[1]), (sides[1], outer[0])):
-        for demand in own:
-            if demand not in other and not is_met(demand, plain, [d.expr for d in other]):
-                found.append(demand)
-    return list(dict.fromkeys(found))
+    own, other = ([_in_one_form(d) for d in side] for side in (left, right))
+    other = [d for d in other if not _in_a_term(d)]
+    known = [d.expr for d in other]
+    return [d for d in own if d not in other and not is_met(d, plain, known)]
+
+
+def _in_a_term(demand: Demand) -> bool:
+    """Whether it is made for each value of an index that is bound outside of it."""
+    return any(i.name.startswith(("bound", "open")) for i in demand.expr.atoms(Index))
 
 
 def _in_one_form(demand: Demand) -> Demand:

@@ -30,6 +30,7 @@ class Ingredients:
     free: set[Any] = field(default_factory=set)
     functions: set[str] = field(default_factory=set)
     conditions: tuple[Any, ...] = ()
+    paths: bool = False
 
 
 def ingredients(*expressions: Any, where: tuple[Any, ...] = ()) -> Ingredients:
@@ -78,6 +79,7 @@ def _parts(expr: Any, found: Ingredients) -> list[Any]:
         _note_sizes(found, expr.lower, expr.upper)
         return []
     if isinstance(expr, Path):
+        found.paths = True
         _note_sizes(found, expr.length, expr.num_tags)
         return []
     if isinstance(expr, sympy.IndexedBase):

@@ -8,7 +8,7 @@ import sympy
 from sympy import Indexed, KroneckerDelta, Symbol, Tuple
 
 from .calculus import differentiate
-from .definedness import note
+from .definedness import note, note_derivative
 from .errors import Unsupported
 from .evaluate import Scope
 from .names import Abbreviation, Call
@@ -116,6 +116,7 @@ def _partial(expr: Partial, scope: Scope) -> Any:
     result = expand_names(body, inner)
     if result.has(Call):
         raise Unsupported("a derivative of a recursion unfolds for given sizes only")
+    note_derivative(result, variable, int(order))
     for _ in range(int(order)):
         result = differentiate(result, variable)
     return result.subs(variable, scope.bindings[by]) if by in scope.bindings else result

@@ -18,6 +18,8 @@ def at_least_zero(difference: Expr, *, strict: bool = False) -> bool:
     Tried in turn: signs read off the form; the factors of the quotient; differences of squares;
     the case of each entry being the largest, written as the largest minus something nonnegative.
     """
+    if difference.has(sympy.sinh, sympy.cosh, sympy.tanh):
+        difference = difference.rewrite(sympy.exp)
     if _by_form(difference, strict):
         return True
     cases = _cases(difference)
@@ -54,7 +56,7 @@ def _sign(polynomial: PolyElement, flattener: Flattener, *, strict: bool) -> int
             return sign
         if not strict and _sum_of_squares(signed):
             return sign
-        if _decaying(signed, flattener, strict):
+        if _decaying(signed, flattener, strict) or _without_roots(signed, strict):
             return sign
     _, factors = polynomial.factor_list()
     if len(factors) < 2 and not any(power > 1 for _, power in factors):
@@ -80,6 +82,28 @@ def _terms_positive(polynomial: PolyElement, strict: bool) -> bool:
             return False
         some_positive = some_positive or all(s.is_positive for s, _ in used)
     return some_positive or not strict
+
+
+def _without_roots(polynomial: PolyElement, strict: bool) -> bool:
+    """Whether a polynomial in one symbol has no zero (or, unless strict, changes no sign)."""
+    expr = polynomial.as_expr()
+    if len(expr.free_symbols) != 1 or polynomial.degree() > 40:
+        return False
+    (x,) = expr.free_symbols
+    if not x.is_real:
+        return False
+    low = 0 if x.is_nonnegative else None
+    for factor, power in sympy.Poly(expr, x).factor_list()[1]:
+        inside = factor.count_roots(low, None)
+        at_end = low == 0 and factor.eval(0) == 0
+        # A root at the end of the domain is no point of it, or no change of sign.
+        free = x.is_positive if at_end else False
+        if inside - bool(at_end) > 0 and (strict or power % 2):
+            return False
+        if at_end and strict and not free:
+            return False
+    inner = next(v for v in range(1, 100) if expr.subs(x, v) != 0)
+    return bool(expr.subs(x, inner) > 0)
 
 
 def _sum_of_squares(polynomial: PolyElement) -> bool:

@@ -71,7 +71,14 @@ def to_expr(polynomial: Polynomial) -> Expr:
 
 
 def _product(monomial: Iterable[tuple[Expr, Expr]]) -> Expr:
-    return Mul(*(Pow(base, exponent) for base, exponent in monomial))
+    return Mul(*(_pow(base, exponent) for base, exponent in monomial))
+
+
+def _pow(base: Expr, exponent: Expr) -> Expr:
+    """The power; exp(c)**(1/2) stands for exp(c/2) here, on no other branch."""
+    if isinstance(base, sympy.exp):
+        return sympy.exp(base.args[0] * exponent)
+    return Pow(base, exponent)
 
 
 def normal(expr: Any) -> Polynomial:

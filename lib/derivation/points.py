@@ -56,7 +56,7 @@ def _draw(symbol: Symbol, pattern: str, draw: random.Random) -> Any:
     if not symbol.is_extended_real:
         turn = draw.choice(TURNS)
         if pattern == "random":
-            turn *= complex(mpmath.expjpi(draw.uniform(-1, 1)))
+            turn *= draw.choice((1, 4)) * complex(mpmath.expjpi(draw.uniform(-1, 1)))
         return (1 if pattern in ("ones", "equal") else turn) * _magnitude(pattern, draw)
     if symbol.is_positive or symbol.is_negative:
         wide = pattern == "random" and draw.random() < 0.5
@@ -85,12 +85,13 @@ def _magnitude(pattern: str, draw: random.Random) -> float:
 
 
 def _draw_integer(symbol: Symbol, pattern: str, draw: random.Random) -> int:
-    low = 1 if symbol.is_positive else (0 if symbol.is_nonnegative else -50)
-    high = -1 if symbol.is_negative else (0 if symbol.is_nonpositive else 50)
+    low = 1 if symbol.is_positive else (0 if symbol.is_nonnegative else -1000)
+    high = -1 if symbol.is_negative else (0 if symbol.is_nonpositive else 1000)
     wanted = {"zero": 0, "ones": 1, "equal": 2}.get(pattern)
     if wanted is None:
         near = pattern not in ("large", "random") or draw.random() < 0.5
-        wanted = draw.randint(-3, 6) if near else draw.randint(-60, 60)
+        far = draw.randint(60, 300) if pattern == "large" else draw.randint(-60, 60)
+        wanted = draw.randint(-3, 6) if near and pattern != "large" else far
     if not low <= wanted <= high:
         wanted = -wanted
     value = min(max(wanted, low), high)
@@ -166,7 +167,7 @@ def _satisfying(conditions: Conditions, pattern: str, seed: int) -> dict[Symbol,
             if not broken:
                 return _at_an_edge(values, conditions, draw) if pattern == "edge" else values
             symbol = draw.choice(sorted(draw.choice(broken).free_symbols, key=str))
-            values[symbol] = _moved(symbol, values, conditions, draw, edge=False)
+            values[symbol] = _moved(symbol, values, conditions, draw, pattern)
     raise NoPoint(
         f"no point of the domain was found that meets {', '.join(map(str, conditions))}: "
         "do the conditions contradict one another, or the symbols' assumptions?"
@@ -178,7 +179,7 @@ def _at_an_edge(
 ) -> dict[Symbol, Any]:
     """One value moved to the end of what the conditions allow, or next to it."""
     symbol = draw.choice(sorted(draw.choice(conditions).free_symbols, key=str))
-    moved = {**values, symbol: _moved(symbol, values, conditions, draw, edge=True)}
+    moved = {**values, symbol: _moved(symbol, values, conditions, draw, "edge")}
     return moved if all(meets(c, moved) for c in conditions) else values
 
 
@@ -187,8 +188,7 @@ def _moved(
     values: dict[Symbol, Any],
     conditions: Conditions,
     draw: random.Random,
-    *,
-    edge: bool,
+    pattern: str,
 ) -> Any:
     """A value of one symbol for which most conditions hold while the others keep theirs."""
     if not symbol.is_extended_real:
@@ -208,9 +208,10 @@ def _moved(
         return values[symbol]
     met = {v: sum(meets(c, {**values, symbol: v}) for c in own) for v in allowed}
     best = [v for v in allowed if met[v] == max(met.values())]
-    if edge and len(best) > 1:
+    if pattern == "edge" and len(best) > 1:
         return min(best, key=lambda v: min((abs(v - e) for e in ends if e), default=0))
-    return draw.choice(best)
+    plain = [v for v in best if v in SIMPLE] if pattern not in ("small", "large", "random") else []
+    return draw.choice(plain or best)
 
 
 def _ends(condition: Any, symbol: Symbol, values: dict[Symbol, Any]) -> list[float]:

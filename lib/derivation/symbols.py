@@ -40,8 +40,7 @@ class Index(Symbol):  # type: ignore[misc]
     def __new__(cls, name: str, lower: Any, upper: Any) -> "Index":
         """Make the symbol; two indices are equal when name and range are."""
         lower, upper = sympy.sympify(lower), sympy.sympify(upper)
-        below = {} if lower.is_Integer and lower < 0 else {"nonnegative": True}
-        known = below if lower.is_Integer and lower < 1 else {"positive": True}
+        known = {f: True for f in ("positive", "nonnegative") if getattr(lower, f"is_{f}")}
         obj: Index = Symbol.__xnew__(cls, name, integer=True, **known)
         obj.lower, obj.upper = lower, upper
         return obj
@@ -209,6 +208,12 @@ def function(name: str, num_indices: int = 0) -> Callable[..., sympy.Expr]:
 
     def apply(*arguments: Any) -> sympy.Expr:
         split = len(arguments) - num_indices
+        for argument in map(sympy.sympify, arguments[:split]):
+            if argument.is_extended_real is None or argument.is_extended_real is False:
+                raise TypeError(
+                    f"{name} is a function of real numbers, but {argument} is not known to be "
+                    'real: make its symbols with real("...")'
+                )
         return head(sympy.Tuple(*arguments[split:]), *arguments[:split])
 
     return apply

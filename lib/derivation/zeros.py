@@ -24,6 +24,8 @@ FAILURES = (
     sympy.polys.polyerrors.BasePolynomialError,
 )  # fmt: skip
 
+JUMPING = (sympy.sign, sympy.Heaviside)
+
 Point = Mapping[Symbol, Expr]
 
 
@@ -176,6 +178,22 @@ def require_defined(
             f"one side needs that {missing[0]}, the other does not, and it is not seen to hold on "
             "the domain: state it, as in derive(..., where=[Ne(a, b)])"
         )
+
+
+def require_no_jump(relation: str, sides: list[Any], instance: Instance) -> None:
+    """Try two written-out sides where a part of them jumps: at the zeros of a sign's argument.
+
+    Raises:
+        Refuted: With the point, when the relation fails there.
+    """
+    parts = set().union(*(side.atoms(*JUMPING) for side in sides))
+    symbols = frozenset().union(*(side.free_symbols for side in sides))
+    for part in sorted(parts, key=str):
+        for point in itertools.islice(zeros(part.args[0], symbols, instance.conditions), 2):
+            values = [sympy.simplify(side.subs(dict(point))) for side in sides]
+            if relation == "==" and (values[0] - values[1]).is_zero is False:
+                where = ", ".join(filter(None, [str(instance), in_words(point)]))
+                raise Refuted(Counterexample(where, *(show_value(_number(v)) for v in values)))
 
 
 def _counterexample(
