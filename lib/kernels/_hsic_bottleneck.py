@@ -90,7 +90,7 @@ class HSICBottleneck(nn.Module):
     - ``nocco``: :func:`nocco`, the choice of the method's authors.
 
     Args:
-        layers: modules from ``samples dims`` to ``samples dims``, such as
+        layers: modules that keep the samples apart, such as
             ``nn.Sequential(nn.Linear(64, 128), nn.Tanh())``; an ``nn.Sequential`` of them too.
         beta: :math:`\beta`, the weight of the dependence on the target.
         gamma: :math:`\gamma`, the weight of the dependence on the input; 0 leaves that term out.
@@ -146,7 +146,7 @@ class HSICBottleneck(nn.Module):
         self.kernel_y, self.relative_bandwidth, self.epsilon = kernel_y, relative_bandwidth, epsilon
 
     def forward(
-        self, x: Float[Tensor, "samples dims_x"], y: Float[Tensor, "samples dims_y"]
+        self, x: Float[Tensor, "samples *shape"], y: Float[Tensor, "samples dims_y"]
     ) -> Float[Tensor, ""]:
         """Compute the loss: the sum of the :meth:`local_losses`."""
         return torch.stack(self.local_losses(x, y)).sum()
@@ -163,12 +163,12 @@ class HSICBottleneck(nn.Module):
         return found
 
     def local_losses(
-        self, x: Float[Tensor, "samples dims_x"], y: Float[Tensor, "samples dims_y"]
+        self, x: Float[Tensor, "samples *shape"], y: Float[Tensor, "samples dims_y"]
     ) -> list[Tensor]:
         """Compute one loss a layer; each has a gradient in that layer's parameters only.
 
         Args:
-            x: a batch of inputs, as the first layer takes them.
+            x: a batch of inputs, as the first layer takes them; images too.
             y: their targets; classes as one-hot vectors.
 
         Raises:

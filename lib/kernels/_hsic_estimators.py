@@ -7,7 +7,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lib.kernels._hsic_bandwidth import median_distance
-from lib.kernels._hsic_inputs import Bandwidth, Kernel, Pair, check_samples, prepare, variable
+from lib.kernels._hsic_inputs import (
+    Bandwidth,
+    Kernel,
+    Pair,
+    check_samples,
+    checked_bandwidth,
+    prepare,
+    variable,
+)
 from lib.kernels._hsic_kernels import gaussian_gram
 from lib.kernels._hsic_low_rank import LowRank, diagonal, factorize, low_rank_hsic
 from lib.kernels._hsic_tiles import TiledHSIC, full_precision
@@ -49,18 +57,20 @@ def gaussian_kernel(
 
     Source: Gretton, Bousquet, Smola & Schölkopf (2005).
     """
+    others = x if y is None else y
     check_samples("x", x)
-    if y is None:
-        points = variable("x", x, "gaussian", bandwidth).points
-        return gaussian_gram(points, points.clone()).to(x.dtype)
-    check_samples("y", y)
-    if y.shape[1] != x.shape[1] or y.dtype != x.dtype:
+    check_samples("y", others)
+    if others.dtype != x.dtype:
+        raise TypeError(f"x is {x.dtype} and y {others.dtype}; give both the same dtype")
+    if others.shape[1] != x.shape[1]:
         raise ValueError(
-            f"x and y must have the same number of columns and the same dtype, got {x.shape[1]} "
-            f"and {y.shape[1]}, {x.dtype} and {y.dtype}"
+            f"x has {x.shape[1]} columns and y {others.shape[1]}; distances need as many in both"
         )
-    both = variable("x", torch.cat([x, y]), "gaussian", bandwidth).points
-    return gaussian_gram(both[: len(x)], both[len(x) :]).to(x.dtype)
+    both = torch.cat([x, others]).to(torch.promote_types(x.dtype, torch.float32))
+    with full_precision(x):
+        width = checked_bandwidth("x", both[: len(x)], bandwidth)
+        points = variable("x", both, "gaussian", width).points
+        return gaussian_gram(points[: len(x)], points[len(x) :]).to(x.dtype)
 
 
 def median_bandwidth(x: Float[Tensor, "samples dims"]) -> Float[Tensor, ""]:

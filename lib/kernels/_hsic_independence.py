@@ -87,8 +87,8 @@ def hsic_test(
         raise ValueError(f"method must be 'permutation' or 'gamma', got {method!r}")
     if num_permutations < 1:
         raise ValueError(f"num_permutations must be at least 1, got {num_permutations}")
+    pair = prepare(x, y, kernel, bandwidth_x, bandwidth_y, least=4, why="the test")
     with torch.no_grad(), full_precision(x):
-        pair = prepare(x, y, kernel, bandwidth_x, bandwidth_y, least=4, why="the test")
         if method == "gamma":
             return _gamma_test(pair)
         orders = _draw(len(x), num_permutations, generator, x.device)

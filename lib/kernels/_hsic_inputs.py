@@ -93,7 +93,12 @@ def checked_bandwidth(name: str, points: Tensor, bandwidth: Bandwidth) -> float 
                 "kernel 'linear' for a constant or one-hot variable"
             )
         return median
-    value = float(bandwidth)
+    if isinstance(bandwidth, Tensor) and bandwidth.dim():
+        raise ValueError(
+            f"bandwidth_{name} must be a single number, got a tensor of the shape "
+            f"{tuple(bandwidth.shape)}; scale the columns of {name} instead"
+        )
+    value = float(bandwidth.detach()) if isinstance(bandwidth, Tensor) else float(bandwidth)
     if not (0 < value < math.inf):
         raise ValueError(f"bandwidth_{name} must be positive and finite, got {value}")
     return bandwidth.to(points) if isinstance(bandwidth, Tensor) else value
