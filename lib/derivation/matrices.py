@@ -28,19 +28,16 @@ from .matrix_base import MatrixNode, as_matrix, in_words, same_size
 from .matrix_functions import (
     Basis,
     Block,
-    Determinant,
     Diagonal,
     Entrywise,
-    Exponential,
     Gradient,
     Hadamard,
     Identity,
-    Inverse,
     Ones,
-    Softmax,
 )
 from .matrix_letters import MatrixLetter, letter
 from .matrix_nodes import Zeros, transpose
+from .matrix_powers import Determinant, Exponential, Inverse, Softmax
 from .matrix_scalars import Inner, Trace
 from .operators import Partial
 from .symbols import Index, index
@@ -163,7 +160,7 @@ def determinant(of: Any) -> Expr:
 def squared_norm(of: Any) -> Expr:
     """The sum of the squares of all entries, written as the trace of AᵀA."""
     of = as_matrix(of)
-    return trace(transpose(of) @ of)  # type: ignore[operator]
+    return trace(transpose(of) @ of)
 
 
 def hadamard(left: Any, right: Any) -> MatrixNode:
@@ -240,7 +237,7 @@ def gradient(of: Any, by: MatrixNode) -> MatrixNode:
         raise TypeError(f"differentiate by a named matrix, made by matrix(...); got {by!r}")
     rows, columns = by.shape
     i, j = index("i'", 1, rows), index("j'", 1, columns)
-    entry: Indexed = by.entry(i, j)  # type: ignore[assignment]
+    entry: Indexed = by.entry(i, j)
     return Gradient(Partial(of, entry, Integer(1)), i, j, of, by)
 
 
@@ -255,7 +252,7 @@ def softmax_rows(scores: Any) -> MatrixNode:
 
 
 def _square(of: Any, what: str) -> MatrixNode:
-    of = as_matrix(of)
-    if not same_size(*of.shape):
-        raise ValueError(f"{of} is {in_words(of.shape)}: only a square matrix {what}")
-    return of
+    matrix_ = as_matrix(of)
+    if not same_size(*matrix_.shape):
+        raise ValueError(f"{of} is {in_words(matrix_.shape)}: only a square matrix {what}")
+    return matrix_

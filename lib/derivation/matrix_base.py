@@ -59,31 +59,31 @@ class MatrixNode(Node):
         return nodes().MatrixCall  # type: ignore[no-any-return]
 
     @property
-    def T(self) -> "MatrixNode":  # noqa: N802 (NumPy's and SymPy's name for it)
+    def T(self) -> Any:  # noqa: N802 (NumPy's and SymPy's name for it)
         """The transpose."""
         return nodes().transpose(self)
 
     # Arithmetic.
 
-    def __add__(self, other: Any) -> "MatrixNode":
+    def __add__(self, other: Any) -> Any:
         """The sum of two matrices of one shape."""
         return nodes().add(self, as_matrix(other))
 
     __radd__ = __add__
 
-    def __neg__(self) -> "MatrixNode":
+    def __neg__(self) -> Any:
         """The negative."""
         return nodes().scale(S.NegativeOne, self)
 
-    def __sub__(self, other: Any) -> "MatrixNode":
+    def __sub__(self, other: Any) -> Any:
         """The difference of two matrices of one shape."""
         return nodes().add(self, -as_matrix(other))
 
-    def __rsub__(self, other: Any) -> "MatrixNode":
+    def __rsub__(self, other: Any) -> Any:
         """The difference of two matrices of one shape."""
         return nodes().add(as_matrix(other), -self)
 
-    def __mul__(self, other: Any) -> "MatrixNode":
+    def __mul__(self, other: Any) -> Any:
         """A scalar multiple."""
         if isinstance(other, (MatrixNode, sympy.MatrixBase)):
             raise TypeError(f"{self} * {other}: multiply matrices with @, or use hadamard(A, B)")
@@ -91,7 +91,7 @@ class MatrixNode(Node):
 
     __rmul__ = __mul__
 
-    def __truediv__(self, other: Any) -> "MatrixNode":
+    def __truediv__(self, other: Any) -> Any:
         """A matrix divided by a scalar."""
         if isinstance(other, MatrixNode):
             raise TypeError(f"{self} / {other}: write A @ inverse(B) or inverse(B) @ A")
@@ -109,7 +109,7 @@ class MatrixNode(Node):
         """The matrix product; of shape 1 × 1 it is a scalar."""
         return nodes().multiply(other, self)
 
-    def __pow__(self, exponent: Any, mod: Any = None) -> "MatrixNode":
+    def __pow__(self, exponent: Any, mod: Any = None) -> Any:
         """An integer power; `A ** -1` is the inverse."""
         return nodes().power(self, exponent)
 
@@ -120,7 +120,7 @@ class MatrixNode(Node):
             chosen = (*chosen, S.One)
         if len(chosen) != 2:
             raise IndexError(f"{self} is {in_words(self.shape)}: give a row and a column, A[i, j]")
-        return nodes().EntryOf(self, *chosen)  # type: ignore[no-any-return]
+        return nodes().EntryOf(self, *chosen)
 
     # Meaning.
 
@@ -179,4 +179,4 @@ def bracketed(printer: Any, part: Any, level: int, *, latex: bool) -> str:
 def of_matrix(matrix: MatrixNode, by: Any, of: Callable[[Any, Any], Expr]) -> MatrixNode:
     """The derivative of a matrix, entry by entry; zero as a matrix of its shape."""
     result = of(matrix, by)
-    return result if isinstance(result, MatrixNode) else nodes().Zeros(*matrix.shape)  # type: ignore[no-any-return]
+    return result if isinstance(result, MatrixNode) else nodes().Zeros(*matrix.shape)

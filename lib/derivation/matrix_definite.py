@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from .matrix_functions import Identity, Inverse
+from .matrix_functions import Identity
 from .matrix_letters import MatrixLetter
 from .matrix_nodes import MatrixProduct, MatrixSum, Scaled, Transposed, transpose
+from .matrix_powers import Inverse
 
 
 def is_definite(node: Any) -> bool:

@@ -15,7 +15,7 @@ from .backends import Symbolic
 from .errors import Unsupported
 from .evaluate import Evaluator, Scope
 from .general import expand_names
-from .matrix_functions import Exponential
+from .matrix_powers import Exponential
 from .matrix_scalars import EntryOf
 
 MEANS = "the matrix solves dE/dt = M E with E(0) = I, which only the exponential does"

@@ -151,7 +151,7 @@ class MatrixLetter(MatrixNode):
     def shape(self) -> tuple[Any, Any]:
         """That of the array; a vector has one column."""
         shape = tuple(self.base.shape)
-        return shape if len(shape) == 2 else (shape[0], S.One)  # type: ignore[return-value]
+        return shape if len(shape) == 2 else (shape[0], S.One)
 
     def __getitem__(self, indices: Any) -> Expr:
         """The entry of the array."""
@@ -191,7 +191,7 @@ class MatrixLetter(MatrixNode):
             return row
         straight = multiply(row, column.T)
         if not self.base.symmetric:
-            return straight  # type: ignore[no-any-return]
+            return straight
         double = scale(-KroneckerDelta(*by.indices), straight)
         return add(straight, multiply(column, row.T), double)
 
@@ -235,7 +235,7 @@ def _fact(pair: Any) -> tuple[Any, Any]:
     if not isinstance(pair, tuple) or len(pair) != 2:
         raise TypeError(f"a fact is a pair (left side, right side), got {pair!r}")
     left, right = map(sympy.sympify, pair)
-    shapes = [getattr(side, "shape", None) for side in (left, right)]
+    shapes: list[Any] = [getattr(side, "shape", None) for side in (left, right)]
     if (shapes[0] is None) != (shapes[1] is None) or (
         shapes[0] is not None and not all(map(same_size, *shapes))
     ):

@@ -29,7 +29,7 @@ class MatrixCall(MatrixNode, Call):
     @property
     def shape(self) -> tuple[Any, Any]:
         """That of its definition."""
-        named = self.named
+        named: Any = self.named
         changes = dict(zip(named.parameters, self.args[1:], strict=True))
         rows, columns = named.definition.shape
         return rows.xreplace(changes), columns.xreplace(changes)
@@ -191,7 +191,7 @@ class Transposed(MatrixNode):
 
     def entry(self, i: Any, j: Any) -> Expr:
         """The entry with its indices swapped."""
-        return self.args[0].entry(j, i)  # type: ignore[no-any-return]
+        return self.args[0].entry(j, i)
 
     def differentiated(self, by: Any, of: Callable[[Any, Any], Expr]) -> Expr:
         """The transposed derivative."""
@@ -284,7 +284,8 @@ def multiply(left: Any, right: Any) -> Any:
             f"cannot multiply {left} of shape {in_words(left.shape)} by {right} of shape "
             f"{in_words(right.shape)}: the inner sizes differ"
         )
-    factor, parts = S.One, []
+    factor: Expr = S.One
+    parts: list[Any] = []
     for part in (left, right):
         while isinstance(part, Scaled):
             factor, part = factor * part.args[0], part.args[1]
@@ -324,7 +325,7 @@ def transpose(matrix: Any) -> Any:
 
 def power(matrix: MatrixNode, exponent: Any) -> MatrixNode:
     """A power of a square matrix."""
-    from .matrix_functions import Inverse, Power
+    from .matrix_powers import Inverse, Power
 
     exponent = sympy.sympify(exponent)
     if not same_size(*matrix.shape):

@@ -8,8 +8,9 @@ from . import matrix_exponential, normal
 from .errors import Unsupported
 from .general import expand_names
 from .matrix_base import MatrixNode, in_words, same_size
-from .matrix_functions import Identity, Inverse
+from .matrix_functions import Identity
 from .matrix_nodes import multiply
+from .matrix_powers import Inverse
 from .matrix_reader import Reader
 from .matrix_scalars import EntryOf, of_entries
 

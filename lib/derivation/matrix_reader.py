@@ -7,6 +7,7 @@ import sympy
 from sympy import Expr, S
 
 from . import matrix_functions as nodes
+from . import matrix_powers as powers
 from . import matrix_words as words
 from .errors import Unsupported
 from .matrix_base import MatrixNode, same_size
@@ -22,7 +23,7 @@ from .symbols import Index
 
 MAX_POWER = 12
 ONE: Poly = {(): S.One}
-_SCALARS = (Trace, Inner, EntryOf, nodes.Determinant)
+_SCALARS = (Trace, Inner, EntryOf, powers.Determinant)
 _BINDERS = (sympy.Sum, sympy.Product, BigMax, PathSum)
 
 
@@ -40,7 +41,7 @@ class Reader:
     def _learn_array(self, array: MatrixArray) -> None:
         letter = MatrixLetter(array)
         if array.has_property("invertible"):
-            self.read(nodes.Inverse(letter))
+            self.read(powers.Inverse(letter))
         equations = []
         for left, right in array.facts:
             if isinstance(left, MatrixNode):
@@ -62,12 +63,11 @@ class Reader:
             return self._only(self.read(expr.args[0]))
         if isinstance(expr, EntryOf):
             matrix, i, j = expr.args
-            row, column = (
-                {(_basis(n, k),): S.One} for n, k in zip(matrix.shape, (i, j), strict=True)
-            )
+            rows, columns = matrix.shape
+            row, column = words.of(_basis(rows, i)), words.of(_basis(columns, j))
             inner = words.multiply(words.transpose(row), self.read(matrix))
             return self._only(words.multiply(inner, column))
-        if isinstance(expr, nodes.Determinant):
+        if isinstance(expr, powers.Determinant):
             return self._determinant(expr.args[0])
         if isinstance(expr, _BINDERS):
             bound = set().union(*(lim.free_symbols for lim in expr.args[1:]))
@@ -75,8 +75,8 @@ class Reader:
                 if free_names(part) & bound:
                     raise Unsupported(f"{part} is summed over: no form in words")
         if not expr.args or not expr.has(*_SCALARS):
-            return expr  # type: ignore[no-any-return]
-        return expr.func(*(self.scalar(a) for a in expr.args))  # type: ignore[no-any-return]
+            return expr
+        return expr.func(*(self.scalar(a) for a in expr.args))
 
     def _only(self, poly: Poly) -> Expr:
         done = self.rules.finish(poly)
@@ -92,8 +92,8 @@ class Reader:
         if isinstance(matrix, Transposed):
             return self._determinant(matrix.args[0])
         if isinstance(matrix, Scaled):
-            return matrix.args[0] ** matrix.shape[0] * self._determinant(matrix.args[1])  # type: ignore[no-any-return]
-        if isinstance(matrix, nodes.Inverse):
+            return matrix.args[0] ** matrix.shape[0] * self._determinant(matrix.args[1])
+        if isinstance(matrix, powers.Inverse):
             self.read(matrix)
             return 1 / self._determinant(matrix.args[0])
         poly = self.rules.finish(self.read(matrix))
@@ -113,7 +113,8 @@ class Reader:
         raise Unsupported(f"{node} has no form in words")
 
     def _named(self, name: str, node: Any, *, symmetric: bool = False, entry: Any = None) -> Poly:
-        return {(Letter(name, False, symmetric, *node.shape, entry),): S.One}
+        rows, columns = node.shape
+        return words.of(Letter(name, False, symmetric, rows, columns, entry))
 
     def _letter(self, node: MatrixLetter) -> Poly:
         base = node.base
@@ -128,22 +129,22 @@ class Reader:
 
     def _inverse(self, node: Any) -> Poly:
         inner = node.args[0]
-        if isinstance(inner, nodes.Inverse):
+        if isinstance(inner, powers.Inverse):
             self._inverse(inner)  # notes whether it is known to exist
             return self.read(inner.args[0])
         if isinstance(inner, Transposed):
-            return words.transpose(self.read(nodes.Inverse(inner.args[0])))
+            return words.transpose(self.read(powers.Inverse(inner.args[0])))
         if isinstance(inner, Scaled) and inner.args[0].is_nonzero:
-            return words.scale(1 / inner.args[0], self.read(nodes.Inverse(inner.args[1])))
+            return words.scale(1 / inner.args[0], self.read(powers.Inverse(inner.args[1])))
         if isinstance(inner, MatrixProduct) and all(same_size(*a.shape) for a in inner.args):
-            factors = [nodes.Inverse(a) for a in reversed(inner.args)]
+            factors = [powers.Inverse(a) for a in reversed(inner.args)]
             return self._product(MatrixProduct(*factors))
         poly = self.rules.finish(self.read(inner))
         if poly == ONE:
             return ONE
         symmetric = poly == words.transpose(poly)
         name = f"{_short(poly)}^-1"
-        letter = Letter(name, False, symmetric, *node.shape)
+        letter = Letter(name, False, symmetric, node.shape[0], node.shape[1])
         guarded = is_definite(inner) or (
             isinstance(inner, MatrixLetter) and inner.base.has_property("invertible")
         )
@@ -151,19 +152,19 @@ class Reader:
             self.unguarded.add(name)
         elif name not in self._known:
             self._known.add(name)
-            own: Poly = {(letter,): S.One}
-            minus = {(): S.NegativeOne}
+            own: Poly = words.of(letter)
+            minus: Poly = {(): S.NegativeOne}
             self.rules.learn(
                 words.add([words.multiply(*pair), minus]) for pair in ((own, poly), (poly, own))
             )
-        return {(letter,): S.One}
+        return words.of(letter)
 
     def _power(self, node: Any) -> Poly:
         base, exponent = node.args
         if exponent.is_Integer:
             if abs(exponent) > MAX_POWER:
                 raise Unsupported(f"the power {exponent} is too high to multiply out")
-            factor = self.read(base if exponent >= 0 else nodes.Inverse(base))
+            factor = self.read(base if exponent >= 0 else powers.Inverse(base))
             result = ONE
             for _ in range(abs(int(exponent))):
                 result = self.rules.reduce(words.multiply(result, factor))
@@ -171,7 +172,7 @@ class Reader:
         shift, rest = exponent.as_coeff_Add()
         if shift > 0 and rest.is_nonnegative:
             return words.multiply(
-                self.read(nodes.Power(base, rest)), self.read(nodes.Power(base, shift))
+                self.read(powers.Power(base, rest)), self.read(powers.Power(base, shift))
             )
         if exponent.is_nonnegative is not True:
             self.unguarded.add(str(node))
@@ -201,8 +202,8 @@ class Reader:
     def _softmax(self, node: Any) -> Poly:
         own = self._named(f"softmax({_short(self.rules.finish(self.read(node.args[0])))})", node)
         rows, columns = node.shape
-        total = words.multiply(own, {(_ones(columns),): S.One})
-        self.rules.learn([words.add([total, {(_ones(rows),): S.NegativeOne}])])
+        total = words.multiply(own, words.of(_ones(columns)))
+        self.rules.learn([words.add([total, words.scale(S.NegativeOne, words.of(_ones(rows)))])])
         return own
 
     def _hadamard(self, node: Any) -> Poly:
@@ -251,17 +252,19 @@ class Reader:
         if name not in self._known:
             self._known.add(name)
             equations = [
-                words.add([{(x.T, y): S.One}, {(): S.NegativeOne} if x == y else {}])
+                words.add([words.of(x.T, y), {(): S.NegativeOne} if x == y else {}])
                 for x in own
                 for y in own
             ]
             equations += [
-                words.add([{(x.T, _ones(total)): S.One}, {(_ones(h),): S.NegativeOne}])
+                words.add(
+                    [words.of(x.T, _ones(total)), words.scale(S.NegativeOne, words.of(_ones(h)))]
+                )
                 for x, h in zip(own, heights, strict=True)
             ]
-            whole = [{(x, x.T): S.One} for x in own]
+            whole = [words.of(x, x.T) for x in own]
             self.rules.learn([words.add([*whole, {(): S.NegativeOne}]), *equations])
-        return [{(x,): S.One} for x in own]
+        return [words.of(x) for x in own]
 
     def _entrywise(self, node: Any) -> Poly:
         marks = [Index(name, 1, n) for name, n in zip(("#row", "#column"), node.shape, strict=True)]
@@ -307,14 +310,14 @@ _READERS: dict[type, Callable[[Any, Any], Poly]] = {
     Zeros: lambda r, n: {},
     Explicit: lambda r, n: r._named(sympy.srepr(n.args[0]), n),
     nodes.Identity: lambda r, n: ONE,
-    nodes.Ones: lambda r, n: {(_ones(n.args[0]),): S.One},
-    nodes.Basis: lambda r, n: {(_basis(*n.args),): S.One},
-    nodes.Inverse: Reader._inverse,
-    nodes.Power: Reader._power,
+    nodes.Ones: lambda r, n: words.of(_ones(n.args[0])),
+    nodes.Basis: lambda r, n: words.of(_basis(*n.args)),
+    powers.Inverse: Reader._inverse,
+    powers.Power: Reader._power,
     nodes.Hadamard: Reader._hadamard,
     nodes.Diagonal: Reader._diagonal,
     nodes.Block: Reader._block,
     nodes.Entrywise: Reader._entrywise,
-    nodes.Exponential: Reader._exponential,
-    nodes.Softmax: Reader._softmax,
+    powers.Exponential: Reader._exponential,
+    powers.Softmax: Reader._softmax,
 }

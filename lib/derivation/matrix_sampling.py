@@ -4,12 +4,12 @@ import itertools
 from typing import Any
 
 import mpmath
-import numpy as np
 import sympy
 
 from .backends import DIGITS, Numeric, entry_symbol
 from .errors import OutOfRange, OutsideDomain, Undefined
 from .evaluate import Evaluator, Scope
+from .lazy_numpy import np
 from .points import sampler
 
 PATIENCE, STUCK = 16, 3

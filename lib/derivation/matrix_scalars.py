@@ -50,7 +50,7 @@ class Inner(Node):
 
     def unfolded(self) -> Expr:
         """The only entry."""
-        return self.args[0].entry(S.One, S.One)  # type: ignore[no-any-return]
+        return self.args[0].entry(S.One, S.One)
 
     def differentiated(self, by: Any, of: Callable[[Any, Any], Expr]) -> Expr:
         """The derivative's only entry."""
@@ -98,7 +98,7 @@ class EntryOf(Node):
 
     def unfolded(self) -> Expr:
         """The entry as sums of products."""
-        return self.args[0].entry(*self.args[1:])  # type: ignore[no-any-return]
+        return self.args[0].entry(*self.args[1:])
 
     def differentiated(self, by: Any, of: Callable[[Any, Any], Expr]) -> Expr:
         """The derivative's entry."""
@@ -125,7 +125,7 @@ class Explicit(MatrixNode):
     @property
     def shape(self) -> tuple[Any, Any]:
         """That of the SymPy matrix."""
-        return tuple(map(Integer, self.args[0].shape))  # type: ignore[return-value]
+        return tuple(map(Integer, self.args[0].shape))
 
     def grid(self, evaluator: Any, scope: Any) -> values.Rows:
         """Every entry's value."""
@@ -143,7 +143,7 @@ class Explicit(MatrixNode):
         """The entry when row and column are numbers, else picked by brackets."""
         rows, columns = self.args[0].shape
         if i.is_Integer and j.is_Integer:
-            return self.args[0][int(i) - 1, int(j) - 1]  # type: ignore[no-any-return]
+            return self.args[0][int(i) - 1, int(j) - 1]
         terms = (
             KroneckerDelta(i, a + 1) * KroneckerDelta(j, b + 1) * self.args[0][a, b]
             for a in range(rows)

@@ -44,6 +44,11 @@ Word = tuple[Letter, ...]
 Poly = dict[Word, Expr]
 
 
+def of(*letters: Letter) -> Poly:
+    """A single word as a polynomial."""
+    return {letters: S.One}
+
+
 def reversed_word(word: Word) -> Word:
     """The transpose of a word."""
     return tuple(letter.T for letter in reversed(word))
@@ -92,7 +97,8 @@ def closed(word: Word) -> tuple[Expr, Word]:
         if segments[-1] and _one(letter.rows):
             segments.append(())
         segments[-1] += (letter,)
-    factor, kept = S.One, ()
+    factor: Expr = S.One
+    kept: Word = ()
     for segment in segments:
         if segment and _one(segment[0].rows) and _one(segment[-1].columns):
             factor = factor * scalar(segment)
@@ -112,7 +118,7 @@ def scalar(word: Word) -> Expr:
         array = word[1].entry
         if array is not None and len(array.shape) == 2:
             i, j = word[0].entry, word[2].entry
-            return array[(j, i) if word[1].transposed else (i, j)]  # type: ignore[no-any-return]
+            return array[(j, i) if word[1].transposed else (i, j)]
     return _symbol("⟨", word)
 
 
@@ -120,7 +126,7 @@ def _pair(left: Letter, right: Letter) -> Expr | None:
     """The scalar leftᵀ right where it has a value: 1ᵀ1 = n, eᵢᵀeⱼ = δᵢⱼ, eᵢᵀv = vᵢ."""
     names = {left.name[:2], right.name[:2]}
     if names == {"1["}:
-        return left.rows  # type: ignore[no-any-return]
+        return left.rows
     if names == {"e["}:
         return KroneckerDelta(left.entry, right.entry)
     if "e[" not in names:
@@ -131,7 +137,7 @@ def _pair(left: Letter, right: Letter) -> Expr | None:
     array = other.entry
     if array is None:
         return None
-    return array[(unit.entry,) if len(array.shape) == 1 else _place(other, unit.entry)]  # type: ignore[no-any-return]
+    return array[(unit.entry,) if len(array.shape) == 1 else _place(other, unit.entry)]
 
 
 def _place(letter: Letter, index: Any) -> tuple[Any, Any]:
@@ -141,7 +147,7 @@ def _place(letter: Letter, index: Any) -> tuple[Any, Any]:
 def trace(word: Word, size: Any) -> Expr:
     """The trace of a word of shape size × size, as a commuting scalar."""
     if not word:
-        return size  # type: ignore[no-any-return]
+        return size
     for k, letter in enumerate(word):
         if _one(letter.rows):
             factor, rest = closed(word[k:] + word[:k])
