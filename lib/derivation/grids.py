@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import mpmath
-import numpy as np
 import sympy
 from sympy import Symbol
 
 from .errors import Unsupported
 from .evaluate import Evaluator
+from .lazy_numpy import np
 from .quadrature import rule
 from .values import Backend, Scope
 

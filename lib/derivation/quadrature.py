@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import mpmath
-import numpy as np
 
 from .errors import Undefined, Unsettled, Unsupported
+from .lazy_numpy import np
 
 WORKING, WANTED = 40, 30  # digits
 _NODES = {1: (420, 360), 2: (170, 140), 3: (64, 52), 4: (30, 26)}
