@@ -184,7 +184,7 @@ class Derivation:
         standing = weakest([verdict.standing or PROVED, *map(standing_of, using)])
         labels = tuple(result.label for result in using)
         means = verdict.means + "".join(f", from ({label})" for label in labels)
-        concerned = {s for s in sizes or {} if s in found.sizes or using}
+        concerned = [s for s in sizes or {} if s in found.sizes or using]
         used = {s: sizes[s] for s in concerned} if sizes else {}
         step = Step(
             relation, because, means, standing, seconds, verdict.points, when, order, labels

@@ -116,12 +116,13 @@ class Ledger(Gathering):
     def _row(self, place: int, docname: str, record: Record, result: dict[str, Any]) -> nodes.Node:
         held = [check for check in record.displayed(CHECK) if check["label"] == result["label"]]
         short = docname.removeprefix("book/")
+        broken = short.replace("/", "/\u200b")  # where a narrow column may break it
         seconds = float(result.get("seconds", 0))
         time, slow = (coarse(seconds), f"{seconds:012.3f}") if result.get("steps") else ("", "")
         rank = STANDINGS.index(result["standing"])
         cells = [
             (self.parsed(f"{{eq}}`{result['label']}`"), ""),
-            (self.parsed(f"{{doc}}`{short} </{docname}>`"), f"{place:04}"),
+            (self.parsed(f"{{doc}}`{broken} </{docname}>`"), f"{place:04}"),
             (statement(result), ""),
             (standing(result), f"{rank}"),
             ([nodes.Text(means(result))], ""),
