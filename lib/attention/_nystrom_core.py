@@ -133,22 +133,19 @@ def _compress(
     # The inverse amplifies the rounding of what it is applied to: no half precision here.
     seen_by_landmarks = _attend(landmark_query, key.to(wide), value.to(wide), mask)
     a = torch.softmax(landmark_query @ landmark_key.mT * size**-0.5, -1)
-    if segments is None or mask is None:
-        used = None
-        compressed = solve(a, seen_by_landmarks)
-    else:
+    compressed, used = solve(a, seen_by_landmarks), None
+    if segments is not None and mask is not None:
         used = segments.sizes > 0
-        # With no more tokens than landmarks, W = A⁻¹ A v is v: exact, and A is not needed.
+        # With no more tokens than landmarks W = A⁻¹ A v is v: exact, however A is inverted.
         exact = (mask.sum(-1) <= num_landmarks)[..., None, None]
-        a = torch.where(exact, torch.eye(num_landmarks, dtype=wide, device=a.device), a)
-        compressed = torch.where(exact, means(value), solve(a, seen_by_landmarks))
+        compressed = torch.where(exact, means(value), compressed)
     # Row-major, which a solve's result is not: torch's fused attention takes no other.
     return landmark_key.to(dtype), compressed.to(dtype).contiguous(), used
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None) -> Tensor:
-    """Attend to the keys that are seen; to all where none is, for any finite result will do."""
-    if seen is not None:
+    """Attend to the keys that are seen, which are zero if none is."""
+    if seen is not None:  # with none, any finite result will do; some of torch's kernels give NaN
         seen = (seen | ~seen.any(-1, keepdim=True))[..., None, :]
     return functional.scaled_dot_product_attention(query, key, value, attn_mask=seen)
 

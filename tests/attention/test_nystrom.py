@@ -221,14 +221,15 @@ def test_dtype_in_is_dtype_out_and_close_to_float64(dtype, masked):
         assert (gradient - right).norm() < (20 * eps + 1e-3) * right.norm()
 
 
-def test_autocast_solves_in_float32():
+def test_autocast_meets_the_landmarks_and_solves_in_float32():
+    """On sharp sequences half precision there costs ten times the error."""
     generator = torch.Generator().manual_seed(0)
-    inputs = [waves(256, generator).float() for _ in range(3)]
-    exact = nystrom.nystrom_attention(*inputs, num_landmarks=32)
-    with torch.autocast("cpu", torch.bfloat16):
-        found = nystrom.nystrom_attention(*inputs, num_landmarks=32)
-    assert found.dtype == torch.bfloat16
-    assert (found - exact).abs().max() < 0.02 * exact.abs().max()
+    q, k, v = (waves(256, generator).float() for _ in range(3))
+    exact = nystrom.nystrom_attention(2 * q, 2 * k, v, num_landmarks=32)
+    with torch.autocast("cpu", torch.float16):
+        found = nystrom.nystrom_attention(2 * q, 2 * k, v, num_landmarks=32)
+    assert found.dtype == torch.float16
+    assert (found - exact).abs().max() < 4e-3 * exact.abs().max()
 
 
 @pytest.mark.parametrize("size", [(20, 4), (2, 20, 4), (2, 3, 2, 20, 4), (0, 2, 20, 4)])
@@ -265,12 +266,14 @@ class Largest(TorchDispatchMode):
         return result
 
 
-@pytest.mark.parametrize("layout", ["heads apart", "views of one projection"])
+@pytest.mark.parametrize("layout", ["heads apart", "no batch", "views of one projection"])
 @pytest.mark.parametrize("masked", [False, True])
 def test_nothing_of_size_time_times_landmarks_is_stored(layout, masked):
     time, num_landmarks, heads, dim = 1024, 64, 2, 8
     if layout == "heads apart":
         inputs = list(torch.randn(3, 1, heads, time, dim).requires_grad_().unbind())
+    elif layout == "no batch":
+        inputs = list(torch.randn(3, heads, time, dim).requires_grad_().unbind())
     else:
         projected = torch.randn(1, time, 3 * heads * dim).requires_grad_()
         inputs = [x.unflatten(-1, (heads, dim)).transpose(1, 2) for x in projected.chunk(3, -1)]

@@ -16,8 +16,8 @@ def seeded():
 
 @pytest.fixture
 def exact():
-    """Torch's own, with biases that are not zero."""
-    attention = nn.MultiheadAttention(12, 3, batch_first=True, dtype=torch.float64)
+    """Torch's own, with biases that are not zero; its short cuts want an even number of heads."""
+    attention = nn.MultiheadAttention(12, 4, batch_first=True, dtype=torch.float64)
     generator = seeded()
     with torch.no_grad():
         for parameter in attention.parameters():
@@ -71,7 +71,7 @@ def test_one_sequence_without_a_batch(exact, x):
 
 
 def test_without_bias(x):
-    exact = nn.MultiheadAttention(12, 3, bias=False, batch_first=True, dtype=torch.float64)
+    exact = nn.MultiheadAttention(12, 4, bias=False, batch_first=True, dtype=torch.float64)
     attention = ours(exact, bias=False)
     for sequences in [(x, x, x), (x, x.flip(1), x)]:
         expected, _ = exact(*sequences, need_weights=False)
@@ -91,7 +91,7 @@ def test_the_options_reach_the_function(exact, x, inverse):
     options = {"num_landmarks": 6, "inverse": inverse, "ridge": 0.1, "num_iterations": 2}
     attention = ours(exact, **options)
     projected = nn.functional.linear(x, exact.in_proj_weight, exact.in_proj_bias)
-    heads = [part.unflatten(-1, (3, 4)).transpose(1, 2) for part in projected.chunk(3, -1)]
+    heads = [part.unflatten(-1, (4, 3)).transpose(1, 2) for part in projected.chunk(3, -1)]
     expected = nystrom.nystrom_attention(*heads, **options).transpose(1, 2).flatten(2)
     torch.testing.assert_close(attention(x)[0], exact.out_proj(expected))
 
@@ -100,7 +100,7 @@ def test_the_options_reach_the_function(exact, x, inverse):
 @pytest.mark.parametrize("padding", [None, PADDING])
 def test_an_encoder_layer_uses_it_in_training_and_evaluation(exact, x, training, padding):
     """In evaluation torch's layer would compute exact attention from the weights by itself."""
-    layer = nn.TransformerEncoderLayer(12, 3, 24, dropout=0, batch_first=True, dtype=torch.float64)
+    layer = nn.TransformerEncoderLayer(12, 4, 24, dropout=0, batch_first=True, dtype=torch.float64)
     layer.self_attn = ours(exact, num_landmarks=4)
     layer.train(training)
     with torch.set_grad_enabled(training):
@@ -112,7 +112,7 @@ def test_an_encoder_layer_uses_it_in_training_and_evaluation(exact, x, training,
 
 
 def test_an_encoder_takes_it_in_every_layer(exact, x):
-    layer = nn.TransformerEncoderLayer(12, 3, 24, dropout=0, batch_first=True, dtype=torch.float64)
+    layer = nn.TransformerEncoderLayer(12, 4, 24, dropout=0, batch_first=True, dtype=torch.float64)
     layer.self_attn = ours(exact, num_landmarks=4)
     encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False).eval()
     with torch.no_grad():
@@ -124,13 +124,13 @@ def test_an_encoder_takes_it_in_every_layer(exact, x):
 
 def test_the_convolution_is_one_kernel_a_head_over_time(exact, x):
     plain = ours(exact, num_landmarks=6)
-    attention = nystrom.NystromAttention(12, 3, 6, conv_kernel_size=5, dtype=torch.float64)
+    attention = nystrom.NystromAttention(12, 4, 6, conv_kernel_size=5, dtype=torch.float64)
     missing = attention.load_state_dict(exact.state_dict(), strict=False)
     assert missing.missing_keys == ["conv.weight"]
     value = nn.functional.linear(x, exact.in_proj_weight[24:], exact.in_proj_bias[24:])
     added = torch.zeros_like(x)
     for feature in range(12):
-        kernel = attention.conv.weight[feature // 4, 0, :, 0]
+        kernel = attention.conv.weight[feature // 3, 0, :, 0]
         for time in range(20):
             for offset in range(-2, 3):
                 if 0 <= time + offset < 20:
@@ -143,7 +143,7 @@ def test_the_convolution_is_one_kernel_a_head_over_time(exact, x):
 @pytest.mark.parametrize("num_landmarks", [6, 64])
 def test_padding_never_changes_a_result_nor_a_gradient(exact, x, conv_kernel_size, num_landmarks):
     attention = nystrom.NystromAttention(
-        12, 3, num_landmarks, conv_kernel_size=conv_kernel_size, generator=seeded()
+        12, 4, num_landmarks, conv_kernel_size=conv_kernel_size, generator=seeded()
     ).double()
     alone, _ = attention(x)
     parameters = list(attention.parameters())
@@ -178,7 +178,7 @@ def test_a_sequence_of_padding_only_gives_zeros(exact, x, num_landmarks):
 
 
 def test_gradients_reach_every_parameter(x):
-    attention = nystrom.NystromAttention(12, 3, 6, conv_kernel_size=3, dtype=torch.float64)
+    attention = nystrom.NystromAttention(12, 4, 6, conv_kernel_size=3, dtype=torch.float64)
     attention(x)[0].square().sum().backward()
     for parameter in attention.parameters():
         assert parameter.grad is not None
@@ -217,12 +217,12 @@ def test_autocast(exact, x):
 
 
 def test_its_repr_names_how_it_inverts():
-    text = repr(nystrom.NystromAttention(12, 3, 6))
-    assert "dim=12, num_heads=3, num_landmarks=6, inverse='ridge', ridge=1e-05" in text
+    text = repr(nystrom.NystromAttention(12, 4, 6))
+    assert "dim=12, num_heads=4, num_landmarks=6, inverse='ridge', ridge=1e-05" in text
     assert "inverse='newton', 6 iterations" in repr(
-        nystrom.NystromAttention(12, 3, inverse="newton")
+        nystrom.NystromAttention(12, 4, inverse="newton")
     )
-    assert "inverse='pinv'" in repr(nystrom.NystromAttention(12, 3, inverse="pinv"))
+    assert "inverse='pinv'" in repr(nystrom.NystromAttention(12, 4, inverse="pinv"))
 
 
 @pytest.mark.usefixtures("unchecked_shapes")
@@ -269,4 +269,4 @@ def test_what_cannot_be_given_is_refused(exact, x, options, error, message):
 )
 def test_impossible_layers_are_refused(options, error, message):
     with pytest.raises(error, match=re.escape(message)):
-        nystrom.NystromAttention(**({"dim": 12, "num_heads": 3} | options))
+        nystrom.NystromAttention(**({"dim": 12, "num_heads": 4} | options))
