@@ -25,16 +25,17 @@ def by_antiderivative(body: Expr, x: Any, low: Any, high: Any, means: list[str])
     if found is None or not _continuous(found, x, low, high) or not _defined(body, x, low, high):
         return None
     ends = [_end_value(found, x, end, side) for end, side in ((high, "-"), (low, "+"))]
-    if any(e is None for e in ends):
+    if None in ends:
         return None
     means.append(BACK)
-    return ends[0] - ends[1]
+    upper, lower = ends
+    return None if upper is None or lower is None else upper - lower
 
 
 @functools.lru_cache(maxsize=500)
 def _found(body: Expr, x: Any) -> Expr | None:
     try:
-        return within(SECONDS, lambda: _antiderivative(body, x))  # type: ignore[no-any-return]
+        return within(SECONDS, lambda: _antiderivative(body, x))
     except (TookTooLong, NotImplementedError, ValueError, TypeError, AttributeError, Unsupported):
         return None
 

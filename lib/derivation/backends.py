@@ -32,6 +32,8 @@ def variable_of(by: Any, evaluator: Evaluator, scope: Scope) -> Symbol:
     """The plain symbol that a derivative is taken by."""
     if isinstance(by, Symbol):
         return by
+    if hasattr(by.base, "prepare"):  # a matrix of which something is known
+        by.base.prepare(evaluator)
     return entry_symbol(by.base, tuple(evaluator.integer(k, scope) for k in by.indices))
 
 
@@ -114,18 +116,33 @@ class Symbolic(Backend):
             result = differentiate(result, variable)
         if replaced is not None:
             return self.constant(result.subs(variable, 0))
-        return at_value(result, variable, scope.bindings.get(by, variable))
+        value = scope.bindings.get(by, variable)
+        self.bound(variable, value)
+        return at_value(result, variable, value)
+
+    def bound(self, variable: Symbol, value: Any) -> None:
+        """What was written out with a new variable holds at a value, or bound if it is None."""
 
     def integral(self, evaluator: Evaluator, node: Any, scope: Scope) -> Any:
         """The integral written out, with a variable of its own."""
         low, high = (evaluator.value(end, scope) for end in (node.low, node.high))
-        return written_integral(
-            lambda x: evaluator.value(node.body, scope.with_binding(node.variable, x)), low, high
-        )
+
+        def body(x: Any) -> Any:
+            value = evaluator.value(node.body, scope.with_binding(node.variable, x))
+            self.bound(x, None)
+            return value
+
+        return written_integral(body, low, high)
 
     def infinite_sum(self, term: Callable[[Any], Any], variable: Any, low: Any) -> Any:
         """The sum written out, with an index of its own."""
-        return written_sum(term, low)
+
+        def written(n: Any) -> Any:
+            value = term(n)
+            self.bound(n, None)
+            return value
+
+        return written_sum(written, low)
 
     def hypergeometric(self, upper: list[Any], lower: list[Any], z: Any) -> Any:
         """SymPy's function."""

@@ -49,7 +49,9 @@ def differentiate(expr: Any, by: Any) -> Expr:
         return expr.differentiated(by, differentiate)
     if isinstance(expr, (AppliedUndef, sympy.Derivative)):
         return expr.diff(by)
-    if isinstance(expr, sympy.Function) and not isinstance(expr, sympy.Max):
+    if isinstance(expr, sympy.hyper) and not _mentions(sympy.Tuple(*expr.args[:2]), by):
+        return expr.fdiff(3) * differentiate(expr.args[2], by)
+    if isinstance(expr, sympy.Function) and not isinstance(expr, (sympy.Max, sympy.hyper)):
         return sympy.Add(
             *(expr.fdiff(k) * differentiate(a, by) for k, a in enumerate(expr.args, 1))
         )

@@ -7,14 +7,12 @@ differentiated back and must be continuous on the range. What has no closed form
 term, so that linearity and equal integrals are still seen.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import sympy
 from sympy import Add, Expr, Mul, Poly, S
 
 from .antiderivatives import by_antiderivative
-from .errors import Unsupported
 from .integrals import Integral
 from .powers import is_positive_everywhere, spread, tidy
 from .series import closed_sum
@@ -180,13 +178,3 @@ def _decaying(coefficients: dict[Expr, Expr], rate: Expr, low: Expr, means: Mean
             return None
     means.append(DECAY)
     return total
-
-
-def decided(left: Expr, right: Expr, decide: Callable[[Expr, Expr], str | None]) -> str | None:
-    """How the sides are seen to be equal once their integrals are evaluated."""
-    try:
-        sides, means = in_closed_form(left, right)
-    except Unsupported:
-        sides, means = [left, right], []
-    words = decide(*sides)
-    return "; ".join([*means, words]) if words else None

@@ -21,7 +21,9 @@ class Coefficient(Node):
     @property
     def free_symbols(self) -> set[Any]:
         """The symbols that it depends on: not the variable of the series."""
-        return (self.args[0].free_symbols - {self.args[1]}) | self.args[2].free_symbols
+        free: set[Any] = self.args[0].free_symbols
+        free = (free - {self.args[1]}) | self.args[2].free_symbols
+        return free
 
     def evaluated(self, evaluator: Any, scope: Any) -> Any:
         """The n-th derivative at 0 over n!."""

@@ -8,7 +8,6 @@ import sympy
 from sympy import Dummy, Expr, S, Symbol, Tuple
 from sympy.printing.precedence import PRECEDENCE
 
-from .errors import Unsupported
 from .names import Abbreviation, Call
 from .operators import Node
 from .symbols import Index
@@ -24,7 +23,7 @@ class Integral(Node):
 
     def __new__(cls, body: Any, limits: Any, hint: Any = (0, 1)) -> "Integral":
         """Build the node."""
-        node: Integral = super().__new__(cls, body, Tuple(*limits), Tuple(*hint))  # type: ignore[assignment]
+        node: Integral = super().__new__(cls, body, Tuple(*limits), Tuple(*hint))
         return node
 
     @property
@@ -61,7 +60,9 @@ class Integral(Node):
     def free_symbols(self) -> set[Any]:
         """The symbols that it depends on: not its variable."""
         ends = self.low.free_symbols | self.high.free_symbols | self.hint.free_symbols
-        return (self.body.free_symbols - {self.variable}) | ends
+        inside: set[Any] = self.body.free_symbols
+        free: set[Any] = (inside - {self.variable}) | ends
+        return free
 
     def evaluated(self, evaluator: Any, scope: Any) -> Any:
         """Its value, by the backend's own means."""
@@ -119,7 +120,7 @@ class Expectation(Integral):
 
     def __new__(cls, body: Any, limits: Any, hint: Any, inner: Any, law: Any) -> "Expectation":
         """Build the node from the whole integrand; `inner` and `law` are for the page."""
-        node: Expectation = Node.__new__(cls, body, Tuple(*limits), Tuple(*hint), inner, law)  # type: ignore[assignment]
+        node: Expectation = Node.__new__(cls, body, Tuple(*limits), Tuple(*hint), inner, law)
         return node
 
     def _latex(self, printer: Any) -> str:
@@ -307,8 +308,3 @@ def expectation(body: Any, variables: Any, law: Law) -> Expr:
         else:
             result = Expectation(result, (x, low, high), law.bulk[k], body, shown)
     return result
-
-
-def unsupported(node: Any) -> Unsupported:
-    """The error for an integral without a closed form."""
-    return Unsupported(f"no closed form is known here for {node}")

@@ -1,9 +1,9 @@
-"""Roots and exponentials of quotients in one form, and signs that show only over one denominator."""
+"""Roots and exponentials of quotients in one form, and signs that show over one denominator."""
 
 from typing import Any
 
 import sympy
-from sympy import Expr, Mul, Pow, S
+from sympy import Dummy, Expr, Mul, Pow, S
 
 from .errors import Unsupported
 from .signs import is_positive
@@ -18,13 +18,27 @@ def is_positive_everywhere(expr: Any) -> bool:
         return True
     if not expr.free_symbols:
         return bool(expr.is_extended_positive)
-    numerator, denominator = sympy.fraction(sympy.together(expr))
+    numerator, denominator = sympy.fraction(sympy.together(_without_exponentials(expr)))
     sign = _sign(numerator) * _sign(denominator)
     return sign == 1
 
 
+def _without_exponentials(expr: Expr) -> Expr:
+    """exp(a) as 1 + v and exp(-a) as 1 / (1 + v), v > 0, where a is surely positive."""
+    changes = {}
+    for exponential in expr.atoms(sympy.exp):
+        v = Dummy("v", positive=True)
+        if is_positive(exponential.args[0]):
+            changes[exponential] = 1 + v
+        elif is_positive(-exponential.args[0]):
+            changes[exponential] = 1 / (1 + v)
+    return expr.xreplace(changes)
+
+
 def _sign(expr: Expr) -> int:
     """1 or -1 where the sign of a product shows factor by factor, else 0."""
+    if expr.has(sympy.exp):
+        expr = sympy.numer(sympy.together(_without_exponentials(expr)))
     if is_positive(expr):
         return 1
     expanded = sympy.expand(expr)

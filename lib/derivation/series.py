@@ -109,7 +109,7 @@ def _ratio(rest: Expr, n: Any) -> Expr | None:
         if one is not None:
             ratio *= one**exponent
         elif n not in base.free_symbols and sympy.sympify(exponent).is_polynomial(n):
-            step = sympy.expand(exponent.subs(n, n + 1) - exponent)
+            step = sympy.expand(sympy.sympify(exponent).subs(n, n + 1) - exponent)
             if n in step.free_symbols:
                 return None
             ratio *= base**step

@@ -1,5 +1,6 @@
 """Numbers for sums without end: added up where they converge, undefined where they do not."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ from .errors import OutOfRange, Undefined, Unsettled, Unsupported
 from .quadrature import WANTED, WORKING, Loss
 
 _BLOCK, _MOST = 64, 4096
-_FAR = (10**4, 10**5, 10**6)
+_FAR = (10**4, 10**5, 10**6, 10**12, 10**18, 10**24)
 
 
 def add_up(term: Callable[[int], Any], first: int, loss: Loss) -> Any:
@@ -58,9 +59,15 @@ def _slow(term: Callable[[int], Any], first: int, loss: Loss) -> Any:
         signs = [mpmath.sign(mpmath.re(term(_FAR[0] + k))) for k in range(4)]
     except (Unsupported, OutOfRange, RecursionError) as error:
         raise Unsettled("the sum converges too slowly to be added up") from error
-    if sizes[-1] >= sizes[0] * (1 - mpmath.mpf(10) ** -9):
+    steps = list(itertools.pairwise(zip(_FAR, sizes, strict=True)))
+    if all(after >= before * (1 - mpmath.mpf(10) ** -9) for (_, before), (_, after) in steps):
         raise Undefined("the sum diverges: its terms do not tend to 0")
-    power = mpmath.log10(sizes[-2] / sizes[-1]) if sizes[-1] else mpmath.inf
+    powers = [
+        mpmath.log(before / after) / mpmath.log(mpmath.mpf(n) / m) if after else mpmath.inf
+        for (m, before), (n, after) in steps
+        if before
+    ]
+    power = max(powers, default=mpmath.inf)
     alternating = signs[0] == -signs[1] == signs[2] == -signs[3]
     if len(set(signs)) == 1 and power <= 1 + mpmath.mpf(10) ** -9:
         raise Undefined("the sum diverges: its terms fall no faster than 1/n")

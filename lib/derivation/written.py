@@ -18,7 +18,8 @@ class EndlessSum(Node):
     @property
     def free_symbols(self) -> set[Any]:
         """The symbols that it depends on: not its index."""
-        return self.args[0].free_symbols - {self.args[1][0]}
+        inside: set[Any] = self.args[0].free_symbols
+        return inside - {self.args[1][0]}
 
     def _eval_simplify(self, **options: Any) -> "EndlessSum":
         return self
