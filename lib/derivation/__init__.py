@@ -63,6 +63,7 @@ from .permutations import permutation, permutation_mean, permutation_sum, sample
 from .restated import restate
 from .result import Conclusion, Result, Step
 from .statements import cite_result, define
+from .stationary import stationary
 from .symbols import (
     Index,
     Path,
@@ -147,6 +148,7 @@ __all__ = [
     "sizes",
     "softmax_rows",
     "squared_norm",
+    "stationary",
     "sum_over",
     "trace",
     "uniform",

@@ -1,22 +1,22 @@
 """Derivations: a chain of steps, each decided when it is written."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .approach import Approach, approach
 from .approximations import checked_order
-from .checked import checked_sizes, expression, with_sizes
+from .checked import checked_sizes, common_sizes, expression, with_sizes
 from .conditions import checked_conditions
 from .decide import PROVED, Claim, Verdict, decide, timed
 from .domain import Ingredients, Sizes, in_words, ingredients
 from .errors import FalseStep, UndecidedStep
 from .matrix_normal import entry_sides
 from .printing import RELATIONS_PLAIN, plain
-from .relations import concluded, require_chain, weakest
+from .relations import concluded, require_chain, require_one_approach, weakest
 from .remainder import approach_in_words
 from .result import Conclusion, Result, Step, register
-from .reuse import candidates, require_usable, restricted_sizes, standing_of
+from .reuse import candidates, first_decided, require_usable, restricted_sizes, standing_of
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,6 @@ class _Line:
     right: Any
     sizes: Sizes | None
     sources: tuple[str, ...] = ()
-
-
-def _first_decided(tries: Iterator[tuple[Verdict, Ingredients]]) -> tuple[Verdict, Ingredients]:
-    """The first verdict with a standing; the first of all, fully rewritten, decides falsity."""
-    first = next(tries)
-    if first[0].standing is not None or first[0].counterexample is not None:
-        return first
-    return next((found for found in tries if found[0].standing is not None), first)
 
 
 class Derivation:
@@ -166,8 +158,7 @@ class Derivation:
             require_usable(result, self.where)
         if using:
             sizes = restricted_sizes(using, sizes)
-        if when is not None:
-            self._require_one_remainder(relation, when)
+        require_one_approach((line.step.when for line in self.lines), when)
 
         def one(pair: tuple[Any, Any]) -> tuple[Verdict, Ingredients]:
             sides = entry_sides(relation, *pair)
@@ -179,7 +170,7 @@ class Derivation:
             return decide(claim, found, sizes, evidence=evidence), found
 
         pairs = candidates(left, right, using) if using else [(left, right)]
-        (verdict, found), seconds = timed(lambda: _first_decided(map(one, pairs)))
+        (verdict, found), seconds = timed(lambda: first_decided(map(one, pairs)))
         self._require_standing(Claim(relation, (left, right)), verdict, because)
         standing = weakest([verdict.standing or PROVED, *map(standing_of, using)])
         labels = tuple(result.label for result in using)
@@ -192,13 +183,6 @@ class Derivation:
         sources = tuple(result.source for result in using if result.source)
         self.lines.append(_Line(step, right, used if standing != PROVED else None, sources))
         return self
-
-    def _require_one_remainder(self, relation: str, when: Approach) -> None:
-        for line in self.lines:
-            if line.step.relation == relation == "~" and line.step.when != when:
-                raise ValueError(
-                    "the remainders of one chain must be of one symbol at one point and direction"
-                )
 
     def _require_standing(self, claim: Claim, verdict: Verdict, because: str) -> None:
         number = len(self.lines) + 1
@@ -248,7 +232,7 @@ class Derivation:
             raise ValueError(f'left is "auto", "above" or "beside", got {left!r}')
         relation = concluded(line.step.relation for line in self.lines)
         standing = weakest(line.step.standing for line in self.lines)
-        sizes = self._common_sizes()
+        sizes = common_sizes(line.sizes for line in self.lines)
         found = with_sizes(self._found(), sizes)
         result = Result(
             label=label,
@@ -275,16 +259,6 @@ class Derivation:
             words = f"    ({approach_in_words(step, plain)})" if step.when is not None else ""
             rows.append(f"  {RELATIONS_PLAIN[step.relation]} {plain(line.right)}{words}")
         return "\n".join([*rows, "(not named yet)"])
-
-    def _common_sizes(self) -> dict[Any, tuple[int, ...]]:
-        common: dict[Any, tuple[int, ...]] = {}
-        for line in self.lines:
-            for size, values in (line.sizes or {}).items():
-                kept = tuple(v for v in common.get(size, values) if v in values)
-                if not kept:
-                    raise ValueError(f"the steps have no value of {size} in common")
-                common[size] = kept
-        return common
 
 
 def derive(

@@ -1,6 +1,6 @@
 """What an author hands over, checked: expressions, sizes, ways in which a symbol moves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sympy
@@ -50,3 +50,19 @@ def with_sizes(found: Ingredients, sizes: Sizes | None) -> Ingredients:
             found.symbols.discard(size)
             found.sizes.add(size)
     return found
+
+
+def common_sizes(restricted: Iterable[Sizes | None]) -> dict[Any, tuple[int, ...]]:
+    """The sizes for which every step of a chain is proved.
+
+    Raises:
+        ValueError: When a size has no value in common.
+    """
+    common: dict[Any, tuple[int, ...]] = {}
+    for sizes in restricted:
+        for size, values in (sizes or {}).items():
+            kept = tuple(v for v in common.get(size, values) if v in values)
+            if not kept:
+                raise ValueError(f"the steps have no value of {size} in common")
+            common[size] = kept
+    return common

@@ -1,6 +1,7 @@
 """Which relations may follow one another in a chain, and what the chain then concludes."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from .decide import EVIDENCE, PROVED, SIZES
 from .printing import RELATIONS_PLAIN
@@ -36,6 +37,18 @@ def require_chain(relations: Iterable[str], following: str) -> None:
     if not used & {"->", "~"} and not (used <= _UP or used <= _DOWN):
         signs = ", ".join(RELATIONS_PLAIN[r] for r in sorted(used))
         raise ValueError(f"a chain of {signs} has no conclusion: start a second derivation")
+
+
+def require_one_approach(before: Iterable[Any], following: Any) -> None:
+    """Check that the remainders of one chain are of one symbol at one point and direction.
+
+    Raises:
+        ValueError: When two differ: their sum would have no order.
+    """
+    if following is not None and any(w is not None and w != following for w in before):
+        raise ValueError(
+            "the remainders of one chain must be of one symbol at one point and direction"
+        )
 
 
 def concluded(relations: Iterable[str]) -> str:

@@ -59,6 +59,7 @@ class Result:
     left: str = "auto"
     source: str = ""
     conditions: tuple[Any, ...] = ()
+    finding: str = ""
     module: str = field(default="", compare=False)
 
     @property
@@ -81,9 +82,10 @@ class Result:
         return text + self._rests_on()
 
     def _rests_on(self) -> str:
-        """The results that the steps use, in words."""
+        """What exactly was found, and the results that the steps use, in words."""
         labels = dict.fromkeys(label for step in self.steps for label in step.using)
-        return f", from {', '.join(f'({label})' for label in labels)}" if labels else ""
+        from_these = f", from {', '.join(f'({label})' for label in labels)}" if labels else ""
+        return (f": {self.finding}" if self.finding else "") + from_these
 
     def numpy(self, side: str = "right", *, wrt: Any = ()) -> Oracle:
         """The last line as a function of NumPy arrays: the oracle (`side="left"`: the first).

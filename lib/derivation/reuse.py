@@ -11,8 +11,8 @@ from typing import Any
 import sympy
 from sympy import Expr, Symbol
 
-from .decide import EVIDENCE, PROVED, SIZES
-from .domain import ingredients
+from .decide import PROVED, Verdict
+from .domain import Ingredients, ingredients
 from .names import Call, Head, free_names
 from .operators import Partial, Replaced
 from .printing import plain
@@ -56,6 +56,16 @@ def candidates(left: Any, right: Any, results: Sequence[Any]) -> list[tuple[Any,
     return list(dict.fromkeys([(one, other), (one, right), (left, other)]))
 
 
+def first_decided(
+    tries: Iterator[tuple[Verdict, Ingredients]],
+) -> tuple[Verdict, Ingredients]:
+    """The first verdict with a standing; the first of all, fully rewritten, decides falsity."""
+    first = next(tries)
+    if first[0].standing is not None or first[0].counterexample is not None:
+        return first
+    return next((found for found in tries if found[0].standing is not None), first)
+
+
 def restricted_sizes(results: Sequence[Any], sizes: Any) -> dict[Any, tuple[int, ...]] | None:
     """The sizes of a step that rests on results proved for some sizes only.
 
@@ -77,11 +87,6 @@ def restricted_sizes(results: Sequence[Any], sizes: Any) -> dict[Any, tuple[int,
 def standing_of(result: Any) -> str:
     """What rests on this result is proved at most so."""
     return PROVED if result.standing == "definition" else str(result.standing)
-
-
-def assumed(results: Sequence[Any]) -> bool:
-    """Whether a step rests on something that no check of the step itself can confirm."""
-    return any(r.standing not in (PROVED, SIZES, EVIDENCE) for r in results)
 
 
 def rewritten(expr: Any, results: Sequence[Any]) -> tuple[Any, set[str]]:
@@ -169,10 +174,10 @@ def _match_arguments(
 
 
 def _in_domain(bindings: Bindings) -> bool:
-    return all(key == value or _admits(key, value) for key, value in bindings.items())
+    return all(key == value or admits(key, value) for key, value in bindings.items())
 
 
-def _admits(name: Any, value: Any) -> bool:
+def admits(name: Any, value: Any) -> bool:
     """Whether a rule for every value of `name` holds for `value`."""
     if isinstance(name, Path):
         return bool(name.length == value.length and name.num_tags == value.num_tags)
