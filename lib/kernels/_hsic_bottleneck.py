@@ -67,7 +67,7 @@ def nocco(
 
 def _whitened(variable: Variable, epsilon: float) -> Tensor:
     """Return K̄ (K̄ + εnI)⁻¹, a symmetric matrix."""
-    gram = variable.gram(variable.points, variable.points.clone())
+    gram = variable.gram(variable.points, variable.points)
     centred = gram - gram.mean(0) - gram.mean(1, keepdim=True) + gram.mean()
     ridge = epsilon * len(gram) * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     found: Tensor = torch.linalg.solve(centred + ridge, centred)

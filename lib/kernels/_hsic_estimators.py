@@ -16,7 +16,6 @@ from lib.kernels._hsic_inputs import (
     prepare,
     variable,
 )
-from lib.kernels._hsic_kernels import gaussian_gram
 from lib.kernels._hsic_low_rank import LowRank, diagonal, factorize, low_rank_hsic
 from lib.kernels._hsic_tiles import TiledHSIC, full_precision
 
@@ -69,8 +68,8 @@ def gaussian_kernel(
     both = torch.cat([x, others]).to(torch.promote_types(x.dtype, torch.float32))
     with full_precision(x):
         width = checked_bandwidth("x", both[: len(x)], bandwidth)
-        points = variable("x", both, "gaussian", width).points
-        return gaussian_gram(points[: len(x)], points[len(x) :]).to(x.dtype)
+        points, gram, _ = variable("x", both, "gaussian", width)
+        return gram(points[: len(x)], points[len(x) :]).to(x.dtype)
 
 
 def median_bandwidth(x: Float[Tensor, "samples dims"]) -> Float[Tensor, ""]:

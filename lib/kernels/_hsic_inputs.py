@@ -1,16 +1,15 @@
 """Inputs of the HSIC functions: checked once, and brought into one form for all of them."""
 
 import math
-from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from lib.kernels._hsic_bandwidth import median_distance
-from lib.kernels._hsic_kernels import GRAMS, INVARIANT, Gram
+from lib.kernels._hsic_kernels import Function, Gram, distance_tile, gaussian_gram, linear_tile
 
-Kernel = Literal["gaussian", "linear", "distance"] | Callable[[Tensor, Tensor], Tensor]
+Kernel = Literal["gaussian", "linear", "distance"] | Function
 """A kernel by name, or a function of ``(a, dims)`` and ``(b, dims)`` that gives ``(a, b)``."""
 
 Bandwidth = float | Tensor | None
@@ -22,6 +21,11 @@ class Variable(NamedTuple):
     points: Tensor  # samples dims, in the dtype of the computation
     gram: Gram
     kernel: Kernel
+
+    def double(self) -> "Variable":
+        """Return the same in float64."""
+        points = self.points.double()
+        return Variable(points, _gram(self.kernel, points), self.kernel)
 
 
 class Pair(NamedTuple):
@@ -67,19 +71,29 @@ def prepare(
 def variable(name: str, samples: Tensor, kernel: Kernel, bandwidth: Bandwidth) -> Variable:
     """Put the samples of one variable into the units of its kernel; half becomes float32."""
     points = samples.to(torch.promote_types(samples.dtype, torch.float32))
-    gram = kernel if callable(kernel) else GRAMS.get(kernel)
-    if gram is None:
-        names = ", ".join(repr(known) for known in GRAMS)
-        raise ValueError(f"kernel must be {names} or a function, got {kernel!r}")
     if kernel == "gaussian":
         points = points / checked_bandwidth(name, points, bandwidth)
     elif bandwidth is not None:
         raise ValueError(
             f"bandwidth_{name} is for the Gaussian kernel; the kernel {kernel!r} has no bandwidth"
         )
-    if kernel in INVARIANT:  # a shift far from the origin would cost digits and change nothing
+    if not callable(kernel):  # moving all points changes no estimate, and far from 0 costs digits
         points = points - points.detach().mean(0)
-    return Variable(points, gram, kernel)
+    return Variable(points, _gram(kernel, points), kernel)
+
+
+def _gram(kernel: Kernel, points: Tensor) -> Gram:
+    if callable(kernel):
+        return Gram(kernel)
+    if kernel == "gaussian":
+        return gaussian_gram(points)
+    if kernel == "linear":
+        return Gram(linear_tile)
+    if kernel == "distance":
+        return Gram(distance_tile)
+    raise ValueError(
+        f"kernel must be 'gaussian', 'linear', 'distance' or a function, got {kernel!r}"
+    )
 
 
 def checked_bandwidth(name: str, points: Tensor, bandwidth: Bandwidth) -> float | Tensor:

@@ -27,18 +27,18 @@ def factorize(name: str, variable: Variable, tolerance: float, max_rank: int) ->
             "or use method='exact'"
         )
     if variable.points.requires_grad and torch.is_grad_enabled() and len(found.pivots):
-        wide = variable._replace(points=variable.points.double())
+        wide = variable.double()
         found = found._replace(factor=_through_pivots(wide, found.pivots))
     return found
 
 
 def pivoted(variable: Variable, tolerance: float, max_rank: int) -> LowRank:
     """Factorize until the relative error of the trace is at most ``tolerance``, or rank is out."""
-    points = variable.points.double()
-    if variable.kernel == "linear" and points.shape[1] <= max_rank:
-        return LowRank(points, torch.arange(0), 0.0)
+    variable = variable.double()
+    if variable.kernel == "linear" and variable.points.shape[1] <= max_rank:
+        return LowRank(variable.points, torch.arange(0, device=variable.points.device), 0.0)
     with torch.no_grad():
-        return _pivoted(variable._replace(points=points), tolerance, max_rank)
+        return _pivoted(variable, tolerance, max_rank)
 
 
 def low_rank_hsic(
@@ -60,8 +60,10 @@ def low_rank_hsic(
 
 def _pivoted(variable: Variable, tolerance: float, max_rank: int) -> LowRank:
     """Take the sample with the largest error on the diagonal, and again."""
-    points, limit = variable.points, min(len(variable.points), max_rank)
+    points, gram, _ = variable
+    right, limit = gram.right(points), min(len(points), max_rank)
     residual = diagonal(variable)
+    _refuse_negative(residual, 0.0)
     total = float(residual.sum())
     floor = len(points) * torch.finfo(points.dtype).eps * float(residual.max())
     rows = points.new_empty(min(limit, 64), len(points))  # of Gᵀ: each row lies together
@@ -74,14 +76,24 @@ def _pivoted(variable: Variable, tolerance: float, max_rank: int) -> LowRank:
         rank = len(pivots)
         if rank == len(rows):
             rows = torch.cat([rows, torch.empty_like(rows)])[:limit]
-        row = variable.gram(points[pivot : pivot + 1], points)[0]
+        row = gram.tile(gram.left(points[pivot : pivot + 1]), right)[0]
         rows[rank] = (row - rows[:rank, pivot] @ rows[:rank]) / largest.sqrt()
-        residual = (residual - rows[rank].square()).clamp_min_(0)
+        residual = residual - rows[rank].square()
         residual[pivot] = 0
+        _refuse_negative(residual, -1e-6 * total)
+        residual.clamp_min_(0)  # rounding
         pivots.append(pivot)
     error = float(residual.sum()) / total if total else 0.0
     chosen = torch.tensor(pivots, dtype=torch.int64, device=points.device)
     return LowRank(rows[: len(pivots)].t(), chosen, error)
+
+
+def _refuse_negative(residual: Tensor, least: float) -> None:
+    if bool(residual.min() < least):
+        raise ValueError(
+            "the kernel is not positive semidefinite, so that its matrix has no factor; "
+            "use method='exact', or another kernel"
+        )
 
 
 def _through_pivots(variable: Variable, pivots: Tensor) -> Tensor:

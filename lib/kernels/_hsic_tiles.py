@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from lib.kernels._hsic_kernels import Gram
+from lib.kernels._hsic_kernels import Function, Gram
 
 
 class Sums(NamedTuple):
@@ -57,8 +57,12 @@ def accumulate(
     wide = torch.float32 if x.device.type == "mps" else torch.float64
     products = torch.zeros(3 if with_self else 1, dtype=wide, device=x.device)
     rows = torch.zeros(2, len(x), dtype=wide, device=x.device)
+    sides = [(gram, gram.left(p), gram.right(p)) for gram, p in zip(grams, points, strict=True)]
     for here, there in tiles(len(x), x.device):
-        K, L = (_tile(*own, here, there, hollow) for own in zip(grams, points, strict=True))
+        K, L = (
+            _tile(gram.tile, left[here], right[there], hollow and here == there)
+            for gram, left, right in sides
+        )
         found = [_dot(K, L), _dot(K, K), _dot(L, L)] if with_self else [_dot(K, L)]
         products += torch.stack(found) * (1 if here == there else 2)
         for sums, tile in zip(rows, (K, L), strict=True):
@@ -167,15 +171,14 @@ def _graph_gradients(
     return [next(found) if want else None for want in wanted]
 
 
-def _tile(gram: Gram, points: Tensor, here: slice, there: slice, hollow: bool) -> Tensor:
-    left, right = points[here], points[there]
-    tile = gram(left, right)
+def _tile(function: Function, left: Tensor, right: Tensor, clear: bool) -> Tensor:
+    tile = function(left, right)
     if tile.shape != (len(left), len(right)):
         raise ValueError(
             f"the kernel gave the shape {tuple(tile.shape)} for {len(left)} and {len(right)} "
             f"points; it must give {(len(left), len(right))}"
         )
-    return tile.fill_diagonal_(0) if hollow and here == there else tile
+    return tile.fill_diagonal_(0) if clear else tile
 
 
 def _dot(left: Tensor, right: Tensor) -> Tensor:

@@ -100,3 +100,12 @@ def test_half_and_single_precision_are_factored_in_double(draw):
     found = hsic.hsic(x.float(), y.float(), method="low_rank")
     assert found.dtype == torch.float32
     torch.testing.assert_close(found.double(), exact, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_kernel_that_has_no_factor_is_refused(draw, sign):
+    x, y = draw(30)
+    with pytest.raises(ValueError, match="not positive semidefinite"):
+        hsic.hsic(x, y, kernel=lambda a, b: sign * torch.cdist(a, b) - sign + 1, method="low_rank")
+    with pytest.raises(ValueError, match="not positive semidefinite"):
+        hsic.incomplete_cholesky(x, kernel=lambda a, b: -(a @ b.t()))
