@@ -5,7 +5,6 @@ from typing import Any
 
 import sympy
 from sympy import Expr, Integer
-from sympy.core.assumptions import make_property
 from sympy.printing.precedence import PRECEDENCE, precedence
 
 from .operators import BigMax, Node, PathSum
@@ -13,15 +12,6 @@ from .operators import BigMax, Node, PathSum
 
 class Arranged(Node):
     """A node that stands for a plain sum, product or quotient and differs from it in print only."""
-
-    is_real = is_extended_real = None  # type: ignore[assignment]
-
-    def __init_subclass__(cls) -> None:
-        """Have SymPy ask `_eval_is_real`: a fact that is None in the class is never asked for."""
-        super().__init_subclass__()
-        for fact in ("real", "extended_real"):
-            cls.default_assumptions.pop(fact, None)
-            setattr(cls, f"is_{fact}", make_property(fact))
 
     def unfolded(self) -> Expr:
         """The plain expression that it stands for."""
@@ -151,7 +141,7 @@ def in_order(*parts: Any, product: bool = False) -> Expr:
         product: Whether the parts are factors.
 
     Raises:
-        TypeError: With fewer than two parts.
+        TypeError: With fewer than two parts, or with matrices, which keep their order anyway.
 
     >>> from lib.derivation import real
     >>> a, b = real("a b")
@@ -162,6 +152,8 @@ def in_order(*parts: Any, product: bool = False) -> Expr:
     """
     if len(parts) < 2:
         raise TypeError(f"an order needs two parts or more, got {len(parts)}")
+    if any(isinstance(part, Node) and hasattr(part, "shape") for part in parts):
+        raise TypeError("matrices keep the author's order by themselves: write A @ B, A - B")
     return OrderedProduct(*parts) if product else OrderedSum(*parts)
 
 

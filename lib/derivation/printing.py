@@ -13,7 +13,7 @@ from sympy.printing.pretty.pretty_symbology import pretty_symbol
 from sympy.printing.str import StrPrinter
 
 from .names import Call, Recursion
-from .operators import BigMax, Partial, PathMax, PathSum
+from .operators import BigMax, Node, Partial, PathMax, PathSum
 from .symbols import Path, Typeset
 
 RELATIONS_LATEX = {
@@ -208,6 +208,12 @@ def _fill(template: str, arguments: list[str]) -> str:
 class Plain(StrPrinter):  # type: ignore[misc]
     """One-line text that a screen reader can speak."""
 
+    def parenthesize(self, item: Any, *args: Any, **options: Any) -> str:
+        """The item, in brackets unless it brackets itself, as sum(...) does."""
+        text = str(self._print(item))
+        itself = isinstance(item, Node) and _brackets_itself(text)
+        return text if itself else str(super().parenthesize(item, *args, **options))
+
     def _print_Add(self, expr: Any, order: Any = None) -> str:
         terms = _big_last(self._as_ordered_terms(expr, order=order))
         terms = _last_if(terms, lambda a: a.could_extract_minus_sign())
@@ -278,6 +284,19 @@ class Plain(StrPrinter):  # type: ignore[misc]
             rest = ", ".join(self._print(a) for a in expr.args[1:])
             return f"{expr.func.__name__}{f'[{inner}]' if inner else ''}({rest})"
         return str(super()._print_Function(expr))
+
+
+def _brackets_itself(text: str) -> bool:
+    """Whether a text is one word and what stands in brackets after it."""
+    found = re.match(r"\w+\(", text)
+    if found is None:
+        return False
+    depth = 0
+    for place, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0 and place >= found.end():
+            return place == len(text) - 1
+    return False
 
 
 def latex(expr: Any) -> str:

@@ -69,4 +69,5 @@ def restate(
         domain=in_words(found, named),
         sizes={str(k): list(v) for k, v in (named or {}).items()},
         conclusion=Conclusion(relation, left, right),
+        conditions=conditions,
     )

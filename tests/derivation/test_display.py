@@ -17,6 +17,8 @@ from lib.derivation import (
     function,
     index,
     indicator,
+    integral,
+    matrix,
     max_over,
     partial,
     path,
@@ -228,6 +230,11 @@ def test_formulas_are_spoken_without_commands(tex, words):
             "sum(h[t, i] for t = 1..T) - x",
         ),
         (sum_over(h[t, i], t) ** 2, r"\left(\sum_{t=1}^{T} h_{t,i}\right)^{2}", None),
+        (
+            in_order(x, tau * integral(x + 1, (x, 0, 1))),
+            r"x + \tau \int_{0}^{1} \left(x + 1\right) \, dx",
+            "x + tau*integral(x + 1 for x from 0 to 1)",
+        ),
         (array("mu", K, bold=True), r"\boldsymbol{\mu}", "mu"),
         (array("mu", K, bold=True)[i], r"\mu_{i}", "mu[i]"),
         (array("m", K, latex=r"\hat{m}")[i], r"\hat{m}_{i}", "m[i]"),
@@ -260,6 +267,8 @@ def test_what_is_arranged_is_checked_like_what_it_stands_for():
         over(a, 0)
     with pytest.raises(TypeError, match="two parts"):
         in_order(a)
+    with pytest.raises(TypeError, match="by themselves"):
+        in_order(matrix("A", K, K), matrix("B", K, K))
 
 
 def test_arranged_parts_keep_what_is_known_of_them():
