@@ -126,10 +126,7 @@ class Element(sympy.Indexed):  # type: ignore[misc]
         if not isinstance(by, sympy.Indexed) or by.base != self.base:
             return S.Zero
         if self.base.facts:
-            raise ValueError(
-                f"cannot differentiate by {by}: the entries of {self.base.label} are bound by "
-                "equations; differentiate by those of a free matrix"
-            )
+            raise TypeError(f"cannot differentiate by {by}: equations bind its matrix")
         pairs = list(zip(self.indices, by.indices, strict=True))
         straight = sympy.Mul(*(KroneckerDelta(a, b) for a, b in pairs))
         if not self.base.symmetric:
@@ -165,6 +162,13 @@ class MatrixLetter(MatrixNode):
     def grid(self, evaluator: Any, scope: Any) -> values.Rows:
         """The values of its entries."""
         rows, columns = (evaluator.integer(n, scope) for n in self.shape)
+        if self.base not in scope.replaced:
+            self.base.prepare(evaluator)
+            flat, entry = len(self.base.shape) == 1, evaluator.backend.entry
+            return [
+                [entry(self.base, (i,) if flat else (i, j)) for j in range(1, columns + 1)]
+                for i in range(1, rows + 1)
+            ]
         return [
             [
                 evaluator.value(self.entry(Integer(i), Integer(j)), scope)

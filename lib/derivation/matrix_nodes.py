@@ -20,27 +20,7 @@ from .matrix_base import (
 from .matrix_scalars import EntryOf as EntryOf
 from .matrix_scalars import Explicit as Explicit
 from .matrix_scalars import Inner
-from .names import Call
-
-
-class MatrixCall(MatrixNode, Call):
-    """A named matrix."""
-
-    @property
-    def shape(self) -> tuple[Any, Any]:
-        """That of its definition."""
-        named: Any = self.named
-        changes = dict(zip(named.parameters, self.args[1:], strict=True))
-        rows, columns = named.definition.shape
-        return rows.xreplace(changes), columns.xreplace(changes)
-
-    def _latex(self, printer: Any) -> str:
-        return str(printer._print_Call(self))
-
-    def _sympystr(self, printer: Any) -> str:
-        return (
-            str(printer._print_Call(self)) if hasattr(printer, "_print_Call") else self.named.name
-        )
+from .matrix_scalars import MatrixCall as MatrixCall
 
 
 class MatrixSum(MatrixNode):

@@ -11,7 +11,7 @@ from . import matrix_values as values
 from .errors import Undefined, Unsupported
 from .matrix_base import MatrixNode, bracketed, fresh_index, of_matrix
 from .matrix_nodes import Scaled, Zeros, add, multiply, scale
-from .operators import Node
+from .matrix_scalars import MatrixScalar
 
 Of = Callable[[Any, Any], Expr]
 
@@ -165,7 +165,7 @@ class Softmax(MatrixNode):
         return f"softmax({printer._print(self.args[0])})"
 
 
-class Determinant(Node):
+class Determinant(MatrixScalar):
     """The determinant of `args[0]`."""
 
     def evaluated(self, evaluator: Any, scope: Any) -> Any:

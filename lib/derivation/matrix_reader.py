@@ -12,19 +12,17 @@ from . import matrix_words as words
 from .errors import Unsupported
 from .matrix_base import MatrixNode, same_size
 from .matrix_definite import is_definite
-from .matrix_letters import MatrixArray, MatrixLetter, arrays_in
+from .matrix_letters import Known, MatrixArray, MatrixLetter, arrays_in
 from .matrix_nodes import MatrixProduct, MatrixSum, Scaled, Transposed, Zeros
 from .matrix_rules import Rules
 from .matrix_scalars import EntryOf, Explicit, Inner, Trace
 from .matrix_words import Letter, Poly, Word
 from .names import free_names
-from .operators import BigMax, PathSum
 from .symbols import Index
 
 MAX_POWER = 12
 ONE: Poly = {(): S.One}
 _SCALARS = (Trace, Inner, EntryOf, powers.Determinant)
-_BINDERS = (sympy.Sum, sympy.Product, BigMax, PathSum)
 
 
 class Reader:
@@ -69,13 +67,14 @@ class Reader:
             return self._only(words.multiply(inner, column))
         if isinstance(expr, powers.Determinant):
             return self._determinant(expr.args[0])
-        if isinstance(expr, _BINDERS):
-            bound = set().union(*(lim.free_symbols for lim in expr.args[1:]))
-            for part in expr.args[0].atoms(*_SCALARS):
-                if free_names(part) & bound:
-                    raise Unsupported(f"{part} is summed over: no form in words")
-        if not expr.args or not expr.has(*_SCALARS):
+        if not expr.has(*_SCALARS):
             return expr
+        if isinstance(expr, sympy.Sum):
+            bound = {limit[0] for limit in expr.args[1:]}
+            if any(free_names(part) & bound for part in expr.args[0].atoms(*_SCALARS)):
+                raise Unsupported("entries of a matrix are summed over: no form in words")
+        elif not isinstance(expr, (sympy.Add, sympy.Mul, sympy.Pow, sympy.Function)):
+            raise Unsupported(f"matrices inside of {type(expr).__name__} have no form in words")
         return expr.func(*(self.scalar(a) for a in expr.args))
 
     def _only(self, poly: Poly) -> Expr:
@@ -118,7 +117,9 @@ class Reader:
 
     def _letter(self, node: MatrixLetter) -> Poly:
         base = node.base
-        name = f"{base.label}#{base.known.number}" if base.known.number else str(base.label)
+        name = (
+            f"«{base.label}»" if base.known == Known() else f"«{base.label}»{words.number_of(base)}"
+        )
         return self._named(name, node, symmetric=base.symmetric, entry=base)
 
     def _product(self, node: MatrixProduct) -> Poly:
@@ -269,12 +270,11 @@ class Reader:
     def _entrywise(self, node: Any) -> Poly:
         marks = [Index(name, 1, n) for name, n in zip(("#row", "#column"), node.shape, strict=True)]
         body = node.args[0].xreplace(dict(zip(node.args[1:3], marks, strict=True)))
-        return self._named(f"[{sympy.srepr(body)}]", node)
+        return self._named(f"[{words.number_of(body)}]", node)
 
 
 def _basis(size: Any, at: Any) -> Letter:
-    bounds = f"{at.lower}..{at.upper}" if isinstance(at, Index) else ""
-    return Letter(f"e[{at}{bounds} of {size}]", False, False, size, S.One, at)
+    return Letter(f"e[{words.number_of(at)} of {size}]", False, False, size, S.One, at)
 
 
 def _ones(size: Any) -> Letter:
@@ -308,7 +308,7 @@ _READERS: dict[type, Callable[[Any, Any], Poly]] = {
     MatrixProduct: Reader._product,
     Transposed: lambda r, n: words.transpose(r.read(n.args[0])),
     Zeros: lambda r, n: {},
-    Explicit: lambda r, n: r._named(sympy.srepr(n.args[0]), n),
+    Explicit: lambda r, n: r._named(f"[{words.number_of(n.args[0])}]", n),
     nodes.Identity: lambda r, n: ONE,
     nodes.Ones: lambda r, n: words.of(_ones(n.args[0])),
     nodes.Basis: lambda r, n: words.of(_basis(*n.args)),

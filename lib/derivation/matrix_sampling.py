@@ -27,12 +27,12 @@ def sample_onto(array: Any, evaluator: Evaluator) -> None:
     backend = evaluator.backend
     if not isinstance(backend, Numeric):
         return
+    if entry_symbol(array, (1,) * len(array.shape)) in backend.point:
+        return
     shape = tuple(evaluator.integer(n, Scope()) for n in array.shape)
     every = itertools.product(*(range(1, n + 1) for n in shape))
     places = [k for k in every if not array.symmetric or k == tuple(sorted(k))]
     symbols = [entry_symbol(array, k) for k in places]
-    if not symbols or symbols[0] in backend.point:
-        return
     first = [backend.sample(s) for s in symbols]
     for attempt in range(len(SCALES)):
         moved = attempt + bool(array.facts)  # off the corner: another solution than the obvious

@@ -11,11 +11,49 @@ from . import matrix_base
 from . import matrix_values as values
 from .errors import OutOfRange
 from .matrix_base import MatrixNode, bracketed, fresh_index, of_matrix
+from .names import Call
 from .operators import Node
 from .symbols import index
 
 
-class Trace(Node):
+class MatrixCall(MatrixNode, Call):
+    """A named matrix."""
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        """That of its definition."""
+        named: Any = self.named
+        changes = dict(zip(named.parameters, self.args[1:], strict=True))
+        rows, columns = named.definition.shape
+        return rows.xreplace(changes), columns.xreplace(changes)
+
+    def _latex(self, printer: Any) -> str:
+        return str(printer._print_Call(self))
+
+    def _sympystr(self, printer: Any) -> str:
+        return (
+            str(printer._print_Call(self)) if hasattr(printer, "_print_Call") else self.named.name
+        )
+
+
+class MatrixScalar(Node):
+    """A scalar made of the matrix `args[0]`, real where the matrix is."""
+
+    def _eval_is_real(self) -> bool | None:
+        return True if _real_entries(self.args[0]) else None
+
+
+def _real_entries(part: Any) -> bool:
+    if isinstance(part, MatrixCall):
+        return _real_entries(part.named.definition)  # type: ignore[union-attr]
+    if isinstance(part, (MatrixNode, sympy.Tuple)):
+        return all(map(_real_entries, part.args))
+    if isinstance(part, sympy.MatrixBase):
+        return all(x.is_real for x in part)
+    return isinstance(part, sympy.IndexedBase) or part.is_real is True
+
+
+class Trace(MatrixScalar):
     """The trace of `args[0]`."""
 
     def evaluated(self, evaluator: Any, scope: Any) -> Any:
@@ -39,7 +77,7 @@ class Trace(Node):
         return f"tr({printer._print(self.args[0])})"
 
 
-class Inner(Node):
+class Inner(MatrixScalar):
     """A matrix of shape 1 × 1 as the scalar that it is."""
 
     precedence = PRECEDENCE["Add"]  # bracketed in powers, by SymPy's printers
@@ -72,13 +110,20 @@ class Inner(Node):
         return self
 
 
-class EntryOf(Node):
+class EntryOf(MatrixScalar):
     """An entry of a matrix: args (matrix, row, column)."""
 
     def evaluated(self, evaluator: Any, scope: Any) -> Any:
         """The entry's value."""
-        grid = evaluator.value(self.args[0], scope)
+        matrix = self.args[0]
         row, column = (evaluator.integer(k, scope) for k in self.args[1:])
+        if matrix.placeholders and scope.integral():  # given by its entry: no need for the others
+            i, j = matrix.placeholders
+            ends = (evaluator.integer(n, scope) for n in matrix.shape)
+            if all(1 <= k <= end for k, end in zip((row, column), ends, strict=True)):
+                inner = scope.with_binding(i, row).with_binding(j, column)
+                return evaluator.value(matrix.args[0], inner)
+        grid = evaluator.value(matrix, scope)
         if not (1 <= row <= len(grid) and 1 <= column <= len(grid[0])):
             raise OutOfRange(f"{self}: entry ({row}, {column}) of {len(grid)} × {len(grid[0])}")
         return grid[row - 1][column - 1]

@@ -37,7 +37,7 @@ class Letter:
 
     def __str__(self) -> str:
         """The name, with a mark when transposed."""
-        return self.name + ("'" if self.transposed else "")
+        return self.name + ("ᵀ" if self.transposed else "")
 
 
 Word = tuple[Letter, ...]
@@ -157,10 +157,26 @@ def trace(word: Word, size: Any) -> Expr:
 
 
 def _symbol(kind: str, word: Word) -> Expr:
-    return sympy.Symbol(f"{kind}({' '.join(map(str, word))})", real=True)
+    return sympy.Symbol(f"{kind}({' '.join(map(str, word))})")
 
 
 def key(poly: Poly) -> str:
     """A text that is one for equal polynomials."""
-    terms = sorted((tuple(map(str, w)), str(sympy.factor(c))) for w, c in poly.items())
+    terms = sorted((tuple(map(str, w)), _text(sympy.factor(c))) for w, c in poly.items())
     return " + ".join(f"{c}*{' '.join(w)}" for w, c in terms) or "0"
+
+
+_numbers: dict[Any, int] = {}
+
+
+def number_of(expr: Any) -> int:
+    """A number that only equal expressions share, where names alone may mislead."""
+    return _numbers.setdefault(expr, len(_numbers) + 1)
+
+
+def _text(coefficient: Expr) -> str:
+    plain = all(isinstance(a, (sympy.Symbol, sympy.Number)) for a in coefficient.atoms())
+    text = str(coefficient)
+    return (
+        text if plain and not coefficient.has(sympy.Indexed) else f"{text}#{number_of(coefficient)}"
+    )

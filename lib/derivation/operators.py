@@ -192,6 +192,8 @@ def partial(body: Any, variable: Any, order: int = 1) -> Expr:
     variable = sympy.sympify(variable)
     if not isinstance(variable, (sympy.Symbol, sympy.Indexed)) or isinstance(variable, Index):
         raise TypeError(f"cannot differentiate by {variable!r}: give a real symbol or h[t, i]")
+    if getattr(getattr(variable, "base", None), "facts", ()):
+        raise TypeError(f"cannot differentiate by {variable!r}: equations bind its matrix")
     return Partial(body, variable, Integer(order))
 
 
