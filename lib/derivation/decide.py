@@ -5,6 +5,7 @@ A decider is a function of the two written-out sides (`DECIDERS`) or of the two 
 """
 
 import functools
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ from .operators import Indicator
 from .refute import Counterexample, search
 from .signs import is_nonnegative, is_positive
 from .timing import TookTooLong, within
-from .zeros import Refuted, require_defined, require_no_jump
+from .zeros import Refuted, require_defined, require_no_crossing, require_no_jump
 
 SECONDS = 20.0
 POINTS, EVIDENCE_POINTS = 24, 60
@@ -158,6 +159,21 @@ def _by_common_denominator(left: Expr, right: Expr) -> bool:
     return bool(sympy.expand(numerator) == 0)
 
 
+def _by_signs(left: Expr, right: Expr) -> bool:
+    """Each real symbol under an absolute value or a sign once positive, once negative, once 0."""
+    bare = {a.args[0] for a in (left - right).atoms(sympy.Abs, sympy.sign)}
+    symbols = sorted((s for s in bare if s.is_Symbol and s.is_extended_real), key=str)
+    if not 0 < len(symbols) <= 3:
+        return False
+    for signs in itertools.product((1, -1, 0), repeat=len(symbols)):
+        change = {s: k * sympy.Dummy(positive=True) for s, k in zip(symbols, signs, strict=True)}
+        case = (left - right).xreplace(change)
+        # Where a side has no value at 0, the other has none either: that is seen to apart.
+        if not case.has(S.NaN, S.ComplexInfinity) and sympy.simplify(case) != 0:
+            return False
+    return True
+
+
 DECIDERS: list[tuple[str, Callable[[Expr, Expr], bool]]] = [
     ("the two sides are the same", lambda a, b: bool(a == b)),
     ("polynomials in the symbols and their exponentials agree", exact.equal),
@@ -167,10 +183,11 @@ DECIDERS: list[tuple[str, Callable[[Expr, Expr], bool]]] = [
     ("SymPy simplifies the difference to 0", _by_simplify),
     ("SymPy expands the difference to 0", _by_expansion),
     ("equal derivatives and one equal value", _by_derivatives),
+    ("equal where symbols are positive, negative or 0", _by_signs),
 ]
 
 
-DOUBTED = [words for words, _ in DECIDERS if words.startswith(("SymPy", "equal derivatives"))]
+DOUBTED = [words for words, _ in DECIDERS if words.startswith(("SymPy", "equal"))]
 
 
 def _stands(left: Expr, right: Expr, instance: Instance) -> bool:
@@ -212,6 +229,8 @@ def _decide_cases(claim: Claim, written: list[Any], instance: Instance) -> str |
         found = _decide_plain(claim, written, instance)
         if found is not None or claim.when is not None or not instance.conditions:
             return found
+    if claim.relation != "==" and _follows(claim.relation, *written, instance.conditions):
+        return "it follows from a condition of the domain"
     means: list[str] = []
     for change in parametrizations(instance.conditions):
         one = _decide_plain(claim, [side.xreplace(change) for side in written], instance)
@@ -219,6 +238,18 @@ def _decide_cases(claim: Claim, written: list[Any], instance: Instance) -> str |
             return None
         means += [one] if one not in means else []
     return "; ".join(means)
+
+
+def _follows(relation: str, left: Expr, right: Expr, conditions: tuple[Any, ...]) -> bool:
+    """Whether the difference is at least what a condition says to be (more than) zero."""
+    larger, smaller = (right, left) if relation in ("<=", "<") else (left, right)
+    for condition in conditions:
+        sure = isinstance(condition, (sympy.Lt, sympy.Gt)) or relation in ("<=", ">=")
+        if not isinstance(condition, sympy.Ne) and sure:
+            rest = larger - smaller - (condition.gts - condition.lts)
+            if inequalities.at_least_zero(sympy.expand(rest)):
+                return True
+    return False
 
 
 def _decide_plain(claim: Claim, sides: list[Any], instance: Instance) -> str | None:
@@ -326,6 +357,8 @@ def _defined_in_cases(claim: Claim, found: Ingredients, trial: Sizes) -> bool:
     for instance in _spread(list(instances(found, trial)), 8):
         sides, demands = _written_out(claim, instance)
         require_no_jump(claim.relation, sides, instance)
+        if claim.relation != "==":
+            require_no_crossing(claim.relation, sides, instance)
         require_defined(demands, sides, instance)
     return True
 

@@ -8,7 +8,7 @@ each demand of one side is met on the whole domain, or is one of the other side 
 import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy
@@ -106,6 +106,15 @@ class Recording(Symbolic):
         self.demands.update(dict.fromkeys(of_power(base, exponent)))
         return super().power(base, exponent)
 
+    def bound(self, variable: Any, value: Any) -> None:
+        """Demands at a value; those under an integral or an endless sum are its own affair."""
+        inside = [d for d in self.demands if variable in d.expr.free_symbols]
+        for demand in inside:
+            del self.demands[demand]
+            if value is not None:
+                moved = replace(demand, expr=demand.expr.subs(variable, value))
+                self.demands[moved] = None
+
     def apply(self, function: Any, values: list[Any]) -> Any:
         """The function, its demands kept."""
         self.demands.update(dict.fromkeys(of_function(function, values)))
@@ -145,11 +154,29 @@ def is_met(demand: Demand, where: Conditions, others: Iterable[Expr] = ()) -> bo
         flat = flattener.flatten(demand.expr, *others, *_inequations(where))
         known = {f for e in flat[1:] for f in _factors(e)}
         return all(
-            factor in known or nonzero(flattener.meant(factor), where)
+            factor in known
+            or nonzero(flattener.meant(factor), where)
+            or _zeros_outside(flattener.meant(factor), where)
             for factor in _factors(flat[0])
         )
     except (Unsupported, Undefined, sympy.polys.polyerrors.BasePolynomialError):
         return False
+
+
+def _zeros_outside(expr: Expr, where: Conditions) -> bool:
+    """Whether each zero of a polynomial in one symbol is seen to lie outside of the domain."""
+    if len(expr.free_symbols) != 1:
+        return False
+    (x,) = expr.free_symbols
+    if not expr.is_polynomial(x):
+        return False
+    roots = sympy.roots(expr, x)
+    own = [c for c in where if c.free_symbols == {x}]
+    return sum(roots.values()) == sympy.degree(expr, x) and all(
+        (x.is_extended_real and root.is_real is False)
+        or any(c.subs(x, root) == sympy.false for c in own)
+        for root in roots
+    )
 
 
 def _inequations(where: Conditions) -> list[Expr]:

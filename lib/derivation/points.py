@@ -12,7 +12,7 @@ from sympy import Symbol
 
 PATTERNS = ("zero", "ones", "simple", "equal", "ties", "edge", "large", "small", "random")
 SIMPLE = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, 3.0, -0.5, -3.0, 1.5)
-TURNS = (1.0, -1.0, 1j, -1j, complex(-0.6, -0.8), complex(-0.6, 0.8))
+TURNS = (1.0, -1.0, -1.0, 1j, -1j, complex(-0.6, -0.8), complex(-0.6, 0.8))
 GRID = sorted({s * m * 10.0**k for s in (1, -1) for m in (1, 3) for k in range(-6, 3)} | {0.0})
 STEPS, REPAIRS = 60, 60
 
@@ -55,7 +55,7 @@ def _draw(symbol: Symbol, pattern: str, draw: random.Random) -> Any:
         return 1j * (_magnitude(pattern, draw) or 1) * draw.choice((-1, 1))
     if not symbol.is_extended_real:
         turn = draw.choice(TURNS)
-        if pattern == "random":
+        if pattern == "random" and draw.random() < 0.6:
             turn *= draw.choice((1, 4)) * complex(mpmath.expjpi(draw.uniform(-1, 1)))
         return (1 if pattern in ("ones", "equal") else turn) * _magnitude(pattern, draw)
     if symbol.is_positive or symbol.is_negative:
@@ -161,7 +161,8 @@ def _satisfying(conditions: Conditions, pattern: str, seed: int) -> dict[Symbol,
     symbols = sorted(set().union(*(c.free_symbols for c in conditions)), key=str)
     draw = random.Random(f"conditions {pattern} {seed}")
     for start in range(4):
-        values = {s: _drawn(s, pattern, seed + 7919 * start) for s in symbols}
+        first = pattern if start < 3 else "zero"
+        values = {s: _drawn(s, first, seed + 7919 * start) for s in symbols}
         for _ in range(REPAIRS):
             broken = [c for c in conditions if not meets(c, values)]
             if not broken:
@@ -198,6 +199,7 @@ def _moved(
     ends = sorted({e for c in own for e in _ends(c, symbol, values)} | {0.0})
     candidates = {*GRID, *ends}
     candidates |= {_simplest(low, high) for low, high in itertools.pairwise(ends)}
+    candidates |= {draw.uniform(low, high) for low, high in itertools.pairwise(ends)}
     near = draw.choice((1e-9, 1e-4, 1e-2))
     candidates |= {e + s * near for e in ends for s in (1, -1)}
     candidates |= {e + s for e in ends for s in (1, -1, 0.5, -0.5)}

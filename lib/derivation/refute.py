@@ -74,11 +74,11 @@ def search(
     for number, instance in enumerate(_with_a_point(chosen)):
         for k in range(per_instance):
             pattern = PATTERNS[(k + number) % len(PATTERNS)] if k < len(PATTERNS) else "random"
-            draw = sampler(pattern, seed + 1000 * number + k, instance.conditions)
             attempt = functools.partial(_try, relation, sides, instance, seen)
             try:
+                draw = sampler(pattern, seed + 1000 * number + k, instance.conditions)
                 verdict = attempt(draw)
-            except Unsettled:
+            except (NoPoint, Unsettled):
                 continue
             if isinstance(verdict, Counterexample):
                 simpler = _simpler(attempt, draw, instance)
@@ -139,32 +139,44 @@ def _try(
     if isinstance(left, Undefined) and isinstance(right, Undefined):
         return False
     if _failed(left, right) or not _holds(relation, left, right, slack):
-        exact = not _failed(left, right) and slack == 0
-        if exact and _holds_finely(relation, sides, instance, draw, abs(left - right)):
-            return True
+        finely: bool | None = False
+        if not _failed(left, right) and slack == 0:
+            finely = _holds_finely(relation, sides, instance, draw, abs(left - right))
+        if finely is not False:
+            return finely is True
         return Counterexample(_describe(instance, point), show_value(left), show_value(right))
     return True
+
+
+def try_at(relation: str, sides: Sides, instance: Instance, draw: Sample) -> bool | Counterexample:
+    """Whether a statement could be tried at one point, or the counterexample that it is."""
+    return _try(relation, sides, instance, Loss(), draw)
 
 
 def _failed(left: Any, right: Any) -> bool:
     return isinstance(left, Exception) or isinstance(right, Exception)
 
 
-def _holds_finely(relation: str, sides: Sides, instance: Instance, draw: Sample, gap: Any) -> bool:
+def _holds_finely(
+    relation: str, sides: Sides, instance: Instance, draw: Sample, gap: Any
+) -> bool | None:
     """Whether a relation that fails with 50 digits holds but for cancelled digits.
 
     A true difference stays as the precision grows; what rounding leaves of a zero shrinks,
-    from `gap` with few digits on (with more of them it may be 0 by luck).
+    from `gap` with few digits on (with more of them it may be 0 by luck). A side that grows with
+    the precision has no value, as 1/(sin² + cos² - 1): then None.
     """
-    first, coarse, fine = (
+    coarse, fine = (
         _values(sides, instance, draw, digits, Loss())[:2]
-        for digits in (DIGITS, FINE_DIGITS, FINEST_DIGITS)
+        for digits in (FINE_DIGITS, FINEST_DIGITS)
     )
     if _failed(*coarse) or _failed(*fine):
         return False
     with mpmath.workdps(FINEST_DIGITS):
+        far = mpmath.mpf(10) ** ((FINEST_DIGITS - FINE_DIGITS) // 2)
+        if any(a and abs(b) > far * abs(a) for a, b in zip(coarse, fine, strict=True)):
+            return None
         before, after = abs(coarse[0] - coarse[1]), abs(fine[0] - fine[1])
-        before = before or abs(first[0] - first[1])  # 0 by luck
         shrunk = mpmath.mpf(10) ** (-(FINEST_DIGITS - FINE_DIGITS) // 2)
         if after <= max(before, gap * shrunk) * shrunk:
             return relation in ("==", "<=", ">=")

@@ -12,7 +12,7 @@ from .definedness import Demand, unmet
 from .domain import Instance
 from .errors import Unsupported
 from .points import Conditions, NoPoint, in_domain, meets, sampler
-from .refute import Counterexample, show_value
+from .refute import Counterexample, show_value, try_at
 from .timing import TookTooLong, within
 
 SECONDS, DIGITS = 1.5, 50
@@ -178,6 +178,37 @@ def require_defined(
             f"one side needs that {missing[0]}, the other does not, and it is not seen to hold on "
             "the domain: state it, as in derive(..., where=[Ne(a, b)])"
         )
+
+
+def require_no_crossing(relation: str, sides: list[Any], instance: Instance) -> None:
+    """Try an inequality between the zeros of its difference, along each symbol in turn.
+
+    Raises:
+        Refuted: With the point, when it fails there.
+    """
+    numerator, _ = sympy.fraction(sympy.together(sides[0] - sides[1]))
+    symbols = sorted(numerator.free_symbols, key=str)
+    if len(symbols) > 4 or not numerator.is_polynomial(*symbols):
+        return
+    for symbol, (pattern, seed) in itertools.product(symbols, TRIES[:4]):
+        draw = sampler(pattern, seed, instance.conditions)
+        line = numerator.subs({s: _exact(draw(s)) for s in symbols if s != symbol})
+        for value in _between_roots(line, symbol):
+            values = {s: value if s == symbol else draw(s) for s in symbols}
+            if in_domain(symbol, value) and all(meets(c, values) for c in instance.conditions):
+                at = Instance(instance.sizes, instance.bindings)
+                verdict = try_at(relation, (sides[0], sides[1]), at, values.__getitem__)
+                if isinstance(verdict, Counterexample):
+                    raise Refuted(verdict)
+
+
+def _between_roots(line: Expr, symbol: Symbol) -> list[Any]:
+    if line.free_symbols != {symbol}:
+        return []
+    roots = sorted({r for r in sympy.Poly(line, symbol).nroots(n=20) if r.is_real})
+    marks = [_number(r) for r in roots]
+    inner = [(a + b) / 2 for a, b in itertools.pairwise(marks)]
+    return [*inner, marks[0] - 1, marks[-1] + 1] if marks else []
 
 
 def require_no_jump(relation: str, sides: list[Any], instance: Instance) -> None:
