@@ -76,7 +76,7 @@ def _row(
 def to_latex(result: "Result", whole: bool | None = None) -> str:
     """The statement in LaTeX, lines aligned at their relations, which carry their numbers."""
     lines = rows(result, latex, RELATIONS_LATEX, result.whole if whole is None else whole)
-    if result.steps and len(lines) > 1:
+    if len(lines) == len(result.steps) > 1:
         lines = [
             Row(line.left, rf"\overset{{({number})}}{{{line.sign}}}", line.right, line.where)
             for number, line in enumerate(lines, 1)
@@ -158,18 +158,20 @@ def statement(result: "Result", show: Callable[[Any], str], signs: Mapping[str, 
 def to_text(result: "Result") -> str:
     """Statement, reasons at their lines, standing, domain and means, as a terminal shows them."""
     text = [result.title] if result.title else []
-    if result.steps:
-        text += _chain(result)
-    else:
-        text += [f"  {line}" for line in to_plain(result).splitlines()]
-    text.append(
-        "; ".join(filter(None, [f"({result.label}) {result.standing_text}", where(result)]))
-    )
-    several = len(result.steps) > 1
+    chained = bool(result.steps) and len(result.equations or result.steps) == len(result.steps)
+    text += _chain(result) if chained else [f"  {row}" for row in to_plain(result).splitlines()]
+    standing = f"({result.label}) {result.standing_text}"
+    text.append("; ".join(filter(None, [standing, where(result)])))
     for number, step in enumerate(result.steps, 1):
-        means = f"{step.standing} by: {step.means} ({coarse(step.seconds)})"
-        text.append(f"  ({number}) {means}" if several else f"  {means}")
+        reason = "" if chained else f"{_spoken_reason(step)}; "
+        means = f"{reason}{step.standing} by: {step.means} ({coarse(step.seconds)})"
+        text.append(f"  ({number}) {means}" if len(result.steps) > 1 else f"  {means}")
     return "\n".join(text)
+
+
+def _spoken_reason(step: Any) -> str:
+    used = ", ".join(f"({label})" for label in step.using)
+    return spoken(step.reason).rstrip(".") + (f", by {used}" if used else "")
 
 
 def _chain(result: "Result") -> list[str]:
@@ -177,10 +179,10 @@ def _chain(result: "Result") -> list[str]:
     lines = rows(result, plain, RELATIONS_PLAIN, whole=True)
     heads = [f"    {r.sign} {r.right}" + (f"  ({r.where})" * bool(r.where)) for r in lines]
     column = max([MARGIN, *(len(h) for h in heads if len(h) <= WIDTH // 2)])
-    text = [f"  {lines[0].left}"]
-    for number, (head, step) in enumerate(zip(heads, result.steps, strict=True), 1):
-        used = ", ".join(f"({label})" for label in step.using)
-        reason = spoken(step.reason).rstrip(".") + (f", by {used}" if used else "")
+    text = []
+    for number, (line, head, step) in enumerate(zip(lines, heads, result.steps, strict=True), 1):
+        text += [f"  {line.left}"] * bool(line.left)
+        reason = _spoken_reason(step)
         reason = f"({number}) {reason}" if len(lines) > 1 else reason
         if len(head) <= column and column + 2 + len(reason) <= WIDTH:
             text.append(f"{head.ljust(column)}  {reason}")

@@ -12,7 +12,7 @@ from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.pretty.pretty_symbology import pretty_symbol
 from sympy.printing.str import StrPrinter
 
-from .names import Call, Recursion
+from .names import Call, Head, Recursion
 from .operators import BigMax, Node, Partial, PathMax, PathSum
 from .symbols import Path, Typeset
 
@@ -35,6 +35,13 @@ def _is_sum(expr: Any) -> bool:
     """Whether what stands beside it would be read as belonging to one of its terms only."""
     loose = getattr(expr, "precedence", PRECEDENCE["Atom"]) <= PRECEDENCE["Add"]
     return bool(expr.is_Add or (loose and not isinstance(expr, Partial)))
+
+
+def _depends_on_alone(body: Any, by: Any) -> bool:
+    """Whether a derivative is by the one symbol that the body depends on; arrays do not count."""
+    labels = {array.label for array in body.atoms(sympy.IndexedBase)}
+    others = body.atoms(Symbol) - labels - {by}
+    return isinstance(by, Symbol) and all(s.is_integer or isinstance(s, Head) for s in others)
 
 
 def _last_if(terms: list[Any], test: Any) -> list[Any]:
@@ -163,7 +170,7 @@ class Latex(LatexPrinter):  # type: ignore[misc]
 
     def _print_Partial(self, expr: Any) -> str:
         body, by, order = expr.args
-        sign = "d" if isinstance(by, Symbol) else r"\partial"
+        sign = "d" if _depends_on_alone(body, by) else r"\partial"
         power = f"^{{{order}}}" if order != 1 else ""
         printed = self._body(body)
         return rf"\frac{{{sign}{power}}}{{{sign} {self._print(by)}{power}}} {printed}"

@@ -240,6 +240,8 @@ def test_formulas_are_spoken_without_commands(tex, words):
         (array("m", K, latex=r"\hat{m}")[i], r"\hat{m}_{i}", "m[i]"),
         (real("r", latex=r"\bar{r}") + 1, r"\bar{r} + 1", "r + 1"),
         (function("F")(x), "F(x)", "F(x)"),
+        (partial(x**2, x), r"\frac{d}{d x} x^{2}", None),
+        (partial(x**2 * tau, x), r"\frac{\partial}{\partial x} \tau x^{2}", None),
     ],
 )
 def test_print_follows_the_author(expr, wanted, words):
