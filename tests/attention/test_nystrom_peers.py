@@ -7,11 +7,11 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from lib.attention import nystrom
 
-peer_package = pytest.importorskip(
-    "nystrom_attention", reason="the peer, nystrom-attention, is not installed"
-)
-
 HEADS, DIM = 2, 4
+
+
+def package():
+    return pytest.importorskip("nystrom_attention", reason="nystrom-attention is not installed")
 
 
 def peer(num_landmarks, x, mask=None):
@@ -19,7 +19,7 @@ def peer(num_landmarks, x, mask=None):
 
     Its projections are left out; its iteration can make no float64 identity.
     """
-    attention = peer_package.NystromAttention(
+    attention = package().NystromAttention(
         HEADS * DIM, dim_head=DIM, heads=HEADS, num_landmarks=num_landmarks, residual=False
     )
     attention.to_qkv, attention.to_out = nn.Identity(), nn.Identity()
@@ -63,9 +63,8 @@ def test_parity_where_landmarks_divide_the_length(x):
 def test_parity_of_the_inverse_of_one_matrix():
     generator = torch.Generator().manual_seed(0)
     a = torch.softmax(torch.randn(8, 8, generator=generator), -1)
-    close(
-        nystrom.newton_schulz_pinv(a), peer_package.nystrom_attention.moore_penrose_iter_pinv(a)[0]
-    )
+    expected = package().nystrom_attention.moore_penrose_iter_pinv(a)[0]
+    close(nystrom.newton_schulz_pinv(a), expected)
 
 
 def test_the_peer_attends_to_its_own_padding(x):
