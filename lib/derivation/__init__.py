@@ -58,7 +58,7 @@ from .operators import (
     sum_over,
 )
 from .oracle import Oracle
-from .ordered import in_order, over
+from .ordered import in_order, over, root
 from .permutations import permutation, permutation_mean, permutation_sum, sample_mean
 from .restated import restate
 from .result import Conclusion, Result, Step
@@ -144,6 +144,7 @@ __all__ = [
     "recursion",
     "replaced",
     "restate",
+    "root",
     "sample_mean",
     "sizes",
     "softmax_rows",

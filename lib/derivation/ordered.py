@@ -1,4 +1,4 @@
-"""Sums, products and fractions that print exactly as the author wrote them."""
+"""Sums, products, fractions and roots that print exactly as the author wrote them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -130,6 +130,20 @@ class Over(Arranged):
         return f"{top}/{printer.parenthesize(below, PRECEDENCE['Mul'])}"
 
 
+class Root(Arranged):
+    """A square root of the whole radicand."""
+
+    def unfolded(self) -> Expr:
+        """The power."""
+        return sympy.sqrt(self.args[0])
+
+    def _latex(self, printer: Any) -> str:
+        return rf"\sqrt{{{printer._print(self.args[0])}}}"
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"sqrt({printer._print(self.args[0])})"
+
+
 def in_order(*parts: Any, product: bool = False) -> Expr:
     r"""A sum (or product) that prints its terms (or factors) in exactly this order.
 
@@ -174,3 +188,13 @@ def over(numerator: Any, denominator: Any) -> Expr:
     if below == Integer(0):
         raise ZeroDivisionError(f"the denominator of {sympy.sympify(numerator)} is zero")
     return Over(numerator, below)
+
+
+def root(radicand: Any) -> Expr:
+    r"""A square root that stays whole: SymPy would part it into roots of the factors.
+
+    >>> from lib.derivation import positive
+    >>> root(2 * positive("tau"))
+    sqrt(2*tau)
+    """
+    return Root(radicand)

@@ -28,10 +28,11 @@ from lib.derivation import (
     recursion,
     replaced,
     sizes,
+    stationary,
     sum_over,
 )
 from lib.derivation.errors import FalseStep
-from lib.derivation.ordered import in_order, over
+from lib.derivation.ordered import in_order, over, root
 from lib.derivation.printing import latex, plain
 from lib.derivation.restated import restate
 from lib.derivation.spoken import spoken
@@ -157,6 +158,13 @@ def test_relation_signs_carry_the_numbers_of_their_reasons():
     assert f"\n\n1. {long}.\n2. {long}.\n\n<details" in markdown
 
 
+def test_what_has_more_steps_than_equations_tells_their_reasons():
+    shown = stationary("test-low", tau - log(tau), {tau: 1}, kind="minimum", because="slope $1$")
+    assert "(1) slope 1; proved by:" in str(shown)
+    assert "(2) local minimum" in str(shown)
+    assert "overset" not in shown.latex()
+
+
 def test_outside_the_book_nothing_needs_a_role(monkeypatch):
     monkeypatch.delenv("LIB_BOOK_BUILD", raising=False)
     markdown = result().markdown()
@@ -223,6 +231,7 @@ def test_formulas_are_spoken_without_commands(tex, words):
         (in_order(log(x), tau, product=True), r"\left(\log x\right) \, \tau", "log(x)*tau"),
         (over(x - tau, 2), r"\frac{x - \tau}{2}", "(x - tau)/2"),
         (over(2 * x, 2), r"\frac{2 x}{2}", "2*x/2"),
+        (x * root(2 * tau), r"x \sqrt{2 \tau}", "x*sqrt(2*tau)"),
         (over(x, tau) ** 2, r"\left(\frac{x}{\tau}\right)^{2}", "(x/tau)**2"),
         (
             in_order(sum_over(h[t, i], t), -x),
@@ -258,6 +267,7 @@ def test_what_is_arranged_is_checked_like_what_it_stands_for():
     derive(sum_over(in_order(h[t, i], -a), t)).equals(
         in_order(sum_over(h[t, i], t), -T * a), because="the constant leaves the sum"
     )
+    derive(root(2 * tau) ** 2).equals(2 * tau, because="the square of a root")
     derive(partial(over(a**2, b), a)).equals(over(2 * a, b), because="the power rule")
     with pytest.raises(FalseStep):
         derive(in_order(c, -a, b)).equals(c + a + b, because="a lost sign")
