@@ -4,11 +4,12 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from sympy import Symbol
+from sympy import MatrixBase, Symbol
 
 from .array_modules import ArrayModule
 from .domain import ingredients
 from .evaluate import Backend, Evaluator, Scope
+from .matrix_base import as_matrix
 from .matrix_scalars import of_entries
 from .oracle_inputs import name_of, require_domain, sizes_of, tags_of
 from .stable import Dual, Stable, split
@@ -40,7 +41,8 @@ class Oracle:
 
     def __init__(self, expr: Any, kind: str, label: str = "", wrt: tuple[str, ...] = ()) -> None:
         """Take the formula, the kind of numbers, and what the value is differentiated by."""
-        self.expr, self.entries = of_entries(expr)  # of a matrix, every row and column
+        self.formula = as_matrix(expr) if isinstance(expr, MatrixBase) else expr
+        self.expr, self.entries = of_entries(self.formula)  # of a matrix, every row and column
         self.kind, self.label, self.wrt = kind, label, wrt
         self.found = ingredients(self.expr)
         self._arrays = {str(a.label): a for a in self.found.arrays}
@@ -68,7 +70,7 @@ class Oracle:
                 f"the derivative of {self.label or 'the formula'} by {wrong or 'nothing'}: name "
                 f"what it is by, of {', '.join(known) or '(it has no variable)'}"
             )
-        return Oracle(self.expr, self.kind, self.label, (*self.wrt, *names))
+        return Oracle(self.formula, self.kind, self.label, (*self.wrt, *names))
 
     def __call__(self, *, every: Any = (), **values: Any) -> Any:
         """The formula's value.
@@ -81,8 +83,9 @@ class Oracle:
                 out.
 
         Returns:
-            An array or tensor of shape [batch..., one axis for each index of `every`, the axes of
-            what it is differentiated by].
+            An array or tensor of shape [batch..., one axis for each index of `every`, rows and
+            columns if the formula is a matrix (rows alone for a column), the axes of what it is
+            differentiated by].
 
         Raises:
             TypeError: For a missing or unknown name, or numbers that are not real.

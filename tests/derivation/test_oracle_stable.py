@@ -23,6 +23,7 @@ from lib.derivation import (
     function,
     index,
     integer,
+    matrix,
     max_over,
     partial,
     path,
@@ -33,6 +34,8 @@ from lib.derivation import (
     replaced,
     sizes,
     sum_over,
+    trace,
+    vector,
 )
 
 N, T, K = sizes("N T K")
@@ -371,3 +374,25 @@ def test_a_disagreement_shows_the_inputs_of_its_batch_item():
 
     with pytest.raises(Disagreement, match=r"case 1 at \[1\].* s = \[0.25, 3\]"):
         agreement(formula, wrong, [({"s": scores}, (scores,))], tolerance=1e-6)
+
+
+@KINDS
+def test_matrices_have_rows_and_columns_behind_the_batch(kind):
+    A, v = matrix("A", N, N), vector("v", N)
+    draw = np.random.default_rng(4)
+    many, one = draw.normal(size=(5, 3, 3)), draw.normal(size=3)
+    np.testing.assert_allclose(value(A @ A, kind, A=many), many @ many, rtol=1e-12)
+    np.testing.assert_allclose(
+        value(v.T @ A @ v, kind, A=many, v=one).reshape(5), one @ many @ one, rtol=1e-10
+    )
+    moved = value(A @ A, kind, gradient=["A"], A=many)
+    assert moved.shape == (5, 3, 3, 3, 3)
+    traced = np.einsum("biicd->bcd", moved)
+    np.testing.assert_allclose(traced, 2 * many.transpose(0, 2, 1), rtol=1e-12)
+    by = value(trace(A @ A), kind, gradient=["A"], A=many)
+    np.testing.assert_allclose(by, 2 * many.transpose(0, 2, 1), rtol=1e-12)
+    explicit = sympy.Matrix([[x, 1], [u, x]])
+    found = value(explicit, kind, x=np.array([1.0, 2.0]), u=3.0)
+    np.testing.assert_array_equal(found, [[[1, 1], [3, 1]], [[2, 1], [3, 2]]])
+    with pytest.raises(NotFinite, match=r"batch item \[1\]"):
+        value(sympy.Matrix([[u, 1 / x]]), kind, x=np.array([1.0, 0.0]), u=1.0)
