@@ -15,8 +15,8 @@ from .symbols import Index
 
 # Three scales of the distance; at each the worst of several points counts, so that an oscillation
 # does not hide. The points have no pattern: sin(pi / x) vanishes at every 1/k.
-SCALES = (6, 60, 600)
-SUM_SCALES = (1, 1.8, 2.6)
+SCALES = (6.0, 60.0, 600.0)
+SUM_SCALES = (1.0, 1.8, 2.6)
 POINTS = tuple(repr(0.1 + 0.9 * (k * 0.6180339887498949 % 1)) for k in range(1, 13))
 INTEGERS = (0, 1, 2, 3, 7)
 
@@ -95,18 +95,20 @@ def moved(expr: Expr, to: Approach, side: str) -> tuple[Expr, Dummy, Expr]:
     return expr.xreplace({to.variable: to.point + (u if side == "+" else -u)}), u, S.Zero
 
 
-def places(to: Approach, side: str, scale: float, point: Any) -> Iterator[tuple[Any, Any]]:
+def places(
+    to: Approach, side: str, scale: float, point: Any, count: int
+) -> Iterator[tuple[Any, Any]]:
     """(place, distance) at one scale; at infinity the distance is one over the place."""
     if to.point in (S.Infinity, S.NegativeInfinity):
         sign = 1 if to.point == S.Infinity else -1
         far = mpmath.floor(mpmath.mpf(10) ** scale)
         whole = to.variable.is_integer
         for place in (
-            [far + k for k in INTEGERS] if whole else [far / mpmath.mpf(t) for t in POINTS]
+            [far + k for k in INTEGERS] if whole else [far / mpmath.mpf(t) for t in POINTS[:count]]
         ):
             yield sign * place, 1 / place
         return
-    for text in POINTS:
+    for text in POINTS[:count]:
         distance = mpmath.mpf(text) * mpmath.mpf(10) ** -scale
         yield (point + distance if side == "+" else point - distance), distance
 

@@ -18,9 +18,9 @@ from .approach import Approach, approach, moved
 from .calculus import differentiate
 from .errors import Unsupported
 from .exact import equal
-from .limits import near, others, parameters, scales, settled_limit
+from .limits import TRIED, near, others, parameters, scales, settled_limit
 from .operators import PathMax, PathSum, Slope, SumAtom
-from .points import PATTERNS, sampler
+from .points import sampler
 from .signs import is_positive, is_real
 from .symbols import Path
 
@@ -53,7 +53,7 @@ def grows(
 ) -> tuple[str, str, str] | None:
     """A point that shows |f - g| / |x - a|^k growing beyond bounds, or None."""
     to = Approach(*when)
-    for side, (seed, pattern) in itertools.product(to.sides(), enumerate((*PATTERNS, "random"))):
+    for side, (seed, pattern) in itertools.product(to.sides(), enumerate(TRIED)):
         draw = sampler(pattern, seed, others(instance.conditions, to))
         rows = _ratios(sides, instance, draw, to, side, power)
         if len(rows) < 3:
@@ -82,7 +82,7 @@ def _ratios(
         digits = int(scale * (exponent + 4) + 60)
         rows = [
             (abs(a - b) / d**exponent, place, a, b)
-            for place, a, b, d in near(sides, instance, draw, to, side, scale, digits)
+            for place, a, b, d in near(sides, instance, draw, to, side, scale, digits, 4)
         ]
         if not rows:
             return []
@@ -92,7 +92,7 @@ def _ratios(
 
 def _scales(sides: Any, to: Approach) -> tuple[float, ...]:
     found = scales(sides, to)
-    return found if max(found) < 5 else (5, 30, 180)
+    return found if max(found) < 5 else (5.0, 30.0, 180.0)
 
 
 # Proof by Taylor's theorem.

@@ -15,11 +15,12 @@ from .evaluate import Evaluator, Scope
 from .exact import reduced
 from .inequalities import vanishing_cases
 from .operators import PathSum
-from .points import PATTERNS, meets, sampler
+from .points import meets, sampler
 from .shrinking import shrinking_cases
 from .timing import TookTooLong, within
 
 LIMIT_SECONDS = 6.0
+TRIED = ("zero", "ones", "simple", "edge", "random", "random")  # patterns of points
 _INFINITE = (S.Infinity, S.NegativeInfinity)
 
 
@@ -113,7 +114,7 @@ def departs(
     1/log(log(x)) is left undecided, never called false.
     """
     to = Approach(*when)
-    for side, (seed, pattern) in itertools.product(to.sides(), enumerate((*PATTERNS, "random"))):
+    for side, (seed, pattern) in itertools.product(to.sides(), enumerate(TRIED)):
         draw = sampler(pattern, seed, others(instance.conditions, to))
         worst = [_worst(sides, instance, draw, to, side, s) for s in scales(sides, to)]
         if any(w is None for w in worst):
@@ -157,12 +158,19 @@ def _worst(
 
 
 def near(
-    sides: Any, instance: Any, draw: Any, to: Approach, side: str, scale: float, digits: int = 0
+    sides: Any,
+    instance: Any,
+    draw: Any,
+    to: Approach,
+    side: str,
+    scale: float,
+    digits: int = 0,
+    count: int = 12,
 ) -> Any:
     """Yield (place, left, right, distance) at one scale, with digits enough for cancellation."""
     with mpmath.workdps(digits or int(3 * scale + 60)):
         centre = _value(to.point, instance, draw, {}) if to.point.is_finite is not False else None
-        for place, distance in places(to, side, scale, centre):
+        for place, distance in places(to, side, scale, centre, count):
             if not _allowed(instance.conditions, to, draw, place):
                 continue
             try:
@@ -188,7 +196,7 @@ def _value(expr: Any, instance: Any, draw: Any, at: dict[Any, Any]) -> Any:
     return Evaluator(backend, {**instance.sizes, **whole}).value(expr, Scope(instance.bindings))
 
 
-def scales(sides: Any, to: Approach) -> tuple[float, ...]:
+def scales(sides: Any, to: Approach) -> tuple[int | float, ...]:
     """The powers of ten to try; small ones for sums that run to the symbol itself.
 
     Raises:

@@ -34,6 +34,8 @@ def require_usable(result: Any, where: tuple[Any, ...]) -> None:
         raise TypeError(f"using= takes results (of named, define, cite_result), got {result!r}")
     if result.conclusion.relation not in ("==", ":="):
         raise ValueError(f"({result.label}) is no equation: only equations are used in other steps")
+    if any(right.has(left) for left, right in _rules(result) if result.standing == "definition"):
+        raise ValueError(f"({result.label}) defines something by itself")
     missing = set(result.conditions) - set(where)
     if missing:
         words = ", ".join(map(str, missing))
@@ -93,9 +95,8 @@ def rewritten(expr: Any, results: Sequence[Any]) -> tuple[Any, set[str]]:
     """`expr` with the left sides of results replaced by their right sides, and the labels used."""
     used: set[str] = set()
     for result in results:
-        rigid = bool(result.conditions)  # conditions are not carried over to other values
         for left, right in _rules(result):
-            changed = _apply(expr, left, right, frozenset() if rigid else _placeholders(left))
+            changed = _apply(expr, left, right, _placeholders(left, result))
             if changed != expr:
                 used.add(result.label)
                 expr = changed
@@ -142,8 +143,15 @@ def _match_part(expr: Any, left: Any, right: Any) -> Any:
     return expr.func(right, *rest)
 
 
-def _placeholders(left: Any) -> frozenset[Any]:
-    """What a rule holds for every value of: free indices and paths, and plain symbols."""
+def _placeholders(left: Any, result: Any) -> frozenset[Any]:
+    """What a rule holds for every value of: free indices and paths, and plain symbols.
+
+    Conditions are not carried over to other values, and a symbol that is defined is that symbol.
+    """
+    if result.conditions:
+        return frozenset()
+    if result.standing == "definition" and not isinstance(left, Call):
+        return free_names(left)
     plain = {s for s in left.free_symbols if type(s) is Symbol and not s.is_integer}
     bases = {b.label for b in left.atoms(sympy.IndexedBase)}
     return free_names(left) | frozenset(plain - bases)
