@@ -123,7 +123,7 @@ class Derivation:
         The constant in O may depend on the other symbols, and a smaller remainder is no error.
 
         Raises:
-            FalseStep: When |left - right| / |x - at|^k grows as x goes to its point.
+            FalseStep: When ``|left - right| / |x - at|^k`` grows as x goes to its point.
             UndecidedStep: When neither Taylor's theorem nor a limit of that ratio decides.
             TypeError, ValueError: When the order is no pair, or its exponent is out of range.
 

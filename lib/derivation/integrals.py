@@ -163,7 +163,7 @@ def integral(body: Any, *ranges: tuple[Any, Any, Any]) -> Expr:
             in a named definition without being a parameter of it.
 
     A step with integrals is first tried by quadrature, then decided by closed forms that do not
-    rest on SymPy's word: see :mod:`lib.derivation.closed_forms`. Where an integral diverges it
+    rest on SymPy's word: see ``closed_forms``. Where an integral diverges it
     has no value, and a step that gives it one is false.
 
     >>> from sympy import exp, oo
