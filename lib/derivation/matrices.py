@@ -86,7 +86,7 @@ def matrix(
     if facts is None and not {"orthogonal", "idempotent"} & set(stated):
         return letter(name, (rows, columns), stated)
 
-    def equations(made: MatrixNode) -> list[tuple[Any, Any]]:
+    def equations(made: MatrixNode) -> list[Any]:
         found = list(facts(made)) if facts is not None else []
         if "orthogonal" in stated:
             found += [(made.T @ made, Identity(rows)), (made @ made.T, Identity(rows))]
@@ -231,10 +231,12 @@ def gradient(of: Any, by: MatrixNode) -> MatrixNode:
     """The derivatives of a scalar by every entry of a named matrix or vector, in its shape.
 
     Raises:
-        TypeError: When `by` is no named matrix.
+        TypeError: When `by` is no named matrix, or equations are stated of it.
     """
     if not isinstance(by, MatrixLetter):
         raise TypeError(f"differentiate by a named matrix, made by matrix(...); got {by!r}")
+    if by.base.facts:
+        raise TypeError(f"cannot differentiate by {by}: equations bind its entries")
     rows, columns = by.shape
     i, j = index("i'", 1, rows), index("j'", 1, columns)
     entry: Indexed = by.entry(i, j)

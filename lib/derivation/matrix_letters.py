@@ -96,7 +96,7 @@ class MatrixArray(IndexedBase):  # type: ignore[misc]
         from .printing import plain
 
         kind = "vector" if len(self.shape) == 1 else "matrix"
-        size = in_words(self.shape) if kind == "matrix" else f"length {self.shape[0]}"
+        size = in_words(tuple(self.shape)) if kind == "matrix" else f"length {self.shape[0]}"
         facts = " and ".join(f"{plain(a)} = {plain(b)}" for a, b in self.facts)
         words = " ".join(["real", *self.known.properties])
         text = (
