@@ -21,6 +21,7 @@ from .exact import Flattener, quotient
 from .inequalities import at_least_zero
 from .normal import normal, to_expr
 from .operators import Node
+from .ranges import surely_nonnegative
 from .signs import is_nonnegative, is_positive
 from .symbols import Index
 
@@ -47,9 +48,15 @@ class Demand:
         return f"{self.expr} is not 0" if not self.kind else f"{self.kind} has a value"
 
 
+def _never_negative(exponent: Any) -> bool:
+    if exponent.is_nonnegative or is_nonnegative(exponent):
+        return True
+    return bool(exponent.is_integer) and surely_nonnegative(exponent)  # S - s for s = 1..S
+
+
 def of_power(base: Any, exponent: Any) -> list[Demand]:
     """What a power demands."""
-    if isinstance(base, sympy.MatrixBase) or exponent.is_nonnegative or is_nonnegative(exponent):
+    if isinstance(base, sympy.MatrixBase) or _never_negative(exponent):
         return []
     if exponent.is_negative or is_positive(-exponent):
         return [Demand(base)]

@@ -28,7 +28,7 @@ def vanishes(expr: Expr) -> bool:
 
 
 def _plain_zero(expr: Expr) -> bool:
-    if expr.has(Node):
+    if expr.has(Node, sympy.Tuple):  # a Tuple holds the indices of an unknown function
         try:
             return normal.is_zero(expr)
         except (Unsupported, Undefined):
