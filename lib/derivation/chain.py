@@ -28,7 +28,11 @@ class _Line:
 
 
 class Derivation:
-    """A chain `first = … ≤ … = last` under way; made by `derive`, ended by `named`."""
+    """A chain `first = … ≤ … = last` under way; made by `derive`, ended by `named`.
+
+    A sub-derivation is a result of its own: name it, and let a step rest on it by
+    ``using=[lemma]``. The step then says so, and its standing is at most the lemma's.
+    """
 
     def __init__(self, first: Any, sizes: Sizes | None, where: tuple[Any, ...] = ()) -> None:
         """Take the first expression, the sizes that steps may be proved for, the conditions."""
@@ -127,8 +131,9 @@ class Derivation:
             UndecidedStep: When neither Taylor's theorem nor a limit of that ratio decides.
             TypeError, ValueError: When the order is no pair, or its exponent is out of range.
 
-        >>> x = sympy.Symbol("x", real=True)
-        >>> chain = derive(sympy.exp(x)).approximates(1 + x, order=(x, 2), because="Taylor")
+        >>> from sympy import Symbol, exp
+        >>> x = Symbol("x", real=True)
+        >>> chain = derive(exp(x)).approximates(1 + x, order=(x, 2), because="Taylor")
         >>> print(chain.named("doc-exp-order").plain())
         exp(x) = x + 1 + O(x**2)    (as x → 0)
         """
@@ -274,10 +279,11 @@ def derive(
             of arrays holds for every value of its indices.
 
     Returns:
-        A chain with `equals`, `at_most`, `at_least`, `less_than`, `greater_than`, `tends_to`.
+        A chain with `equals`, `at_most`, `at_least`, `less_than`, `greater_than`, `tends_to`,
+        `approximates`.
 
-    >>> from sympy import exp
-    >>> x, y = sympy.symbols("x y", real=True)
+    >>> from sympy import exp, symbols
+    >>> x, y = symbols("x y", real=True)
     >>> chain = derive(exp(x) * exp(y)).equals(exp(x + y), because="exponents add")
     >>> result = chain.named("doc-exp")
     >>> result.standing

@@ -407,7 +407,7 @@ def _refute(claim: Claim, found: Ingredients, sizes: Sizes, points: int) -> Verd
         words = "no case to try: an index range is empty, or a condition fails, for every size"
         return Verdict(None, words, nowhere=True)
     if claim.when is not None:
-        return _refute_limit(claim, claim.when, chosen[: points // 4])
+        return _refute_limit(claim, claim.when, _spread(chosen, 3))
     chosen = _spread(chosen, points)
     per_instance = max(1, points // len(chosen))
     try:

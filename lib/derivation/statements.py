@@ -10,9 +10,7 @@ from .printing import RELATIONS_PLAIN
 from .result import Conclusion, Result, register
 
 
-def define(
-    label: str, left: Any, right: Any = None, *, title: str = "", where: Any = ()
-) -> Result:
+def define(label: str, left: Any, right: Any = None, *, title: str = "", where: Any = ()) -> Result:
     """A numbered definition: of an abbreviation or a recursion, or `left := right`.
 
     Raises:

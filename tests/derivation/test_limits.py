@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from sympy import Abs, Max, atan, exp, log, oo, pi, sin, tanh
+from sympy import Abs, atan, exp, log, oo, pi, sin, tanh
 
 from lib.derivation import (
     FalseStep,
@@ -18,7 +18,7 @@ from lib.derivation import (
 )
 from lib.derivation.approach import approach
 
-x, a, b = real("x a b")
+x, a = real("x a")
 p, q = positive("p q")
 N = sizes("N")
 n = index("n", 1, N)
@@ -28,7 +28,6 @@ labels = (f"limits-{k}" for k in itertools.count())
 TRUE = {
     "both sides": (sin(x) / x, 1, (x, 0), ()),
     "entropy's end": (p * log(p), 0, (p, 0), ()),
-    "soft maximum": (p * log(exp(a / p) + exp(b / p)), Max(a, b), (p, 0, "+"), ()),
     "parameters": (a * exp(-p * q), 0, (p, oo), ()),
     "down to minus infinity": (atan(x), -pi / 2, (x, -oo), ()),
     "to infinity": (1 / p, oo, (p, 0), ()),
