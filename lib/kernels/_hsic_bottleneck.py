@@ -55,7 +55,7 @@ def nocco(
         >>> nocco(x, 2 * x, kernel="linear")  # one direction, shared
         tensor(1.0000)
 
-    Source: Fukumizu, Gretton, Sun & Schölkopf (2008); Ma, Lewis & Kleijn (2020), section 3.
+    Source: Fukumizu, Gretton, Sun & Schölkopf (2008); Ma, Lewis & Kleijn (2020).
     """
     if not 0 < epsilon < math.inf:
         raise ValueError(f"epsilon must be positive and finite, got {epsilon}")
@@ -114,7 +114,7 @@ class HSICBottleneck(nn.Module):
         >>> [tuple(z.shape) for z in model.activations(x)]
         [(32, 8), (32, 8)]
 
-    Source: Ma, Lewis & Kleijn (2020), equation 6; ``cka`` as in Pogodin & Latham (2020).
+    Source: Ma, Lewis & Kleijn (2020).
     """
 
     def __init__(

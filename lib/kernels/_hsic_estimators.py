@@ -175,7 +175,7 @@ def hsic(
         >>> hsic(x, x**2)  # uncorrelated, and dependent
         tensor(0.0304, dtype=torch.float64)
 
-    Source: Gretton et al. (2005); Song, Smola, Gretton, Bedo & Borgwardt (2012), equation 5;
+    Source: Gretton et al. (2005); Song, Smola, Gretton, Bedo & Borgwardt (2012);
     Székely, Rizzo & Bakirov (2007) and Sejdinovic et al. (2013) for ``distance``.
     """
     least = 4 if estimator == "unbiased" else 2

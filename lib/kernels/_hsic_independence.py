@@ -20,9 +20,14 @@ _BLOCK = 2**20  # entries of permuted factors held at once: within a CPU's cache
 class IndependenceTest(NamedTuple):
     """What :func:`lib.kernels.hsic.hsic_test` found."""
 
-    statistic: float  # the biased HSIC
+    statistic: float
+    """The biased HSIC."""
+
     p_value: float
-    null: Tensor | None  # permutations: their statistics; None for the gamma approximation
+    """How often independent variables reach that."""
+
+    null: Tensor | None
+    """The statistics of the permutations; None for the gamma approximation."""
 
 
 def hsic_test(

@@ -12,9 +12,14 @@ from lib.kernels._hsic_tiles import Sums, estimates
 class LowRank(NamedTuple):
     """K ≈ G Gᵀ, where K − G Gᵀ is positive semidefinite."""
 
-    factor: Tensor  # G: samples rank, float64
-    pivots: Tensor  # rank: the samples whose columns of K are reproduced exactly
-    error: float  # tr(K − G Gᵀ)/tr K
+    factor: Tensor
+    """G: ``samples rank``, float64."""
+
+    pivots: Tensor
+    """The samples, one a rank, whose columns of K are reproduced exactly."""
+
+    error: float
+    """tr(K − G Gᵀ)/tr K."""
 
 
 def factorize(name: str, variable: Variable, tolerance: float, max_rank: int) -> LowRank:
