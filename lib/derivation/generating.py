@@ -81,6 +81,7 @@ def coefficient(function: Any, variable: Any, power: Any) -> Expr:
     'proved'
     """
     variable = sympy.sympify(variable)
-    if not isinstance(variable, sympy.Symbol) or not variable.is_extended_real:
+    plain = isinstance(variable, sympy.Symbol) and not variable.is_integer
+    if not plain or not variable.is_extended_real:
         raise TypeError(f"expected a real symbol as variable, got {variable!r}")
     return Coefficient(function, variable, power)

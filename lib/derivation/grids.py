@@ -58,6 +58,7 @@ class Grid(Backend):
 
     def power(self, base: Any, exponent: Any) -> Any:
         """The power, principal value."""
+        base = np.asarray(base) * 1.0
         negative = np.any(np.real(base) < 0) and not float(np.max(np.abs(exponent))).is_integer()
         return np.power(np.asarray(base, dtype=complex if negative else None), exponent)
 

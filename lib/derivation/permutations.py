@@ -15,7 +15,7 @@ from .symbols import Index, Path
 MOST = 8
 
 
-class Permutation(Path):
+class PermutationPath(Path):
     """A permutation of 1..n; `pi[i]` may stand as an index of an array."""
 
     def sequences(self, length: int, num_tags: int) -> Iterator[tuple[int, ...]]:
@@ -84,7 +84,7 @@ def _bracketed(body: Any, printer: Any) -> str:
     return rf"\left({printed}\right)" if body.is_Add else str(printed)
 
 
-def permutation(name: str, size: Any) -> Permutation:
+def permutation(name: str, size: Any) -> PermutationPath:
     r"""A permutation of 1..size, bound by `permutation_sum` or free: `a[pi[i]]`.
 
     Args:
@@ -101,10 +101,10 @@ def permutation(name: str, size: Any) -> Permutation:
     'proved for sizes'
     """
     size = sympy.sympify(size)
-    return Permutation(name, (size,), size)
+    return PermutationPath(name, (size,), size)
 
 
-def permutation_sum(body: Any, over: Permutation) -> Expr:
+def permutation_sum(body: Any, over: PermutationPath) -> Expr:
     """The sum of `body` over all permutations, unevaluated; n! terms when written out.
 
     Raises:
@@ -113,13 +113,13 @@ def permutation_sum(body: Any, over: Permutation) -> Expr:
     return PermutationSum(body, _checked(over))
 
 
-def permutation_mean(body: Any, over: Permutation) -> Expr:
+def permutation_mean(body: Any, over: PermutationPath) -> Expr:
     """The mean of `body` over all permutations, all equally likely, unevaluated."""
     return PermutationMean(body, _checked(over))
 
 
-def _checked(over: Any) -> Permutation:
-    if not isinstance(over, Permutation):
+def _checked(over: Any) -> PermutationPath:
+    if not isinstance(over, PermutationPath):
         raise TypeError(f"expected a permutation, got {over!r}: make one with permutation('pi', n)")
     return over
 

@@ -17,7 +17,7 @@ from .points import PATTERNS, NoPoint, Sample, in_domain, meets, sampler
 from .quadrature import Loss
 
 FINE_DIGITS, FINEST_DIGITS = 200, 400
-LEAST, ENOUGH = 3, 6.0  # points that suffice when they take more than so many seconds
+LEAST, ENOUGH = 6, 6.0  # points that suffice when they take more than so many seconds
 SAVED = 4.0  # seconds less for points that need quadrature
 TOLERANCE = mpmath.mpf(10) ** -30
 SHRINKS = (
@@ -171,7 +171,7 @@ def _holds_finely(
         for digits in (FINE_DIGITS, FINEST_DIGITS)
     )
     if _failed(*coarse) or _failed(*fine):
-        return False
+        return None
     with mpmath.workdps(FINEST_DIGITS):
         far = mpmath.mpf(10) ** ((FINEST_DIGITS - FINE_DIGITS) // 2)
         if any(a and abs(b) > far * abs(a) for a, b in zip(coarse, fine, strict=True)):

@@ -14,7 +14,7 @@ _FAR = (10**4, 10**5, 10**6, 10**12, 10**18, 10**24)
 
 
 def add_up(term: Callable[[int], Any], first: int, loss: Loss) -> Any:
-    """The sum of `term(n)` for n = first, first + 1, … to about 30 digits.
+    """The sum of `term(n)` for n = first, first + 1, … to about 20 digits.
 
     Args:
         term: One term.
@@ -26,14 +26,15 @@ def add_up(term: Callable[[int], Any], first: int, loss: Loss) -> Any:
         Unsupported: When the sum converges too slowly to be added up.
     """
     with mpmath.workdps(WORKING):
-        total, before = mpmath.mpf(0), None
+        total, before, biggest = mpmath.mpf(0), None, mpmath.mpf(0)
         for start in range(first, first + _MOST, _BLOCK):
             block = [term(n) for n in range(start, start + _BLOCK)]
             total += mpmath.fsum(block)
+            biggest = max(biggest, *map(abs, block))  # what may have cancelled
             largest = max(map(abs, block[_BLOCK // 2 :]))
             scale = abs(total) + mpmath.mpf(10) ** -WANTED
             if largest < scale * mpmath.mpf(10) ** -(WORKING - 4) and _shrinks(before, largest):
-                loss.note(WANTED, scale * mpmath.mpf(10) ** -WANTED)
+                loss.note(WANTED, (scale + biggest) * mpmath.mpf(10) ** -(WORKING - 4))
                 return total
             if before is not None and _tail_power(before, largest, start - first) < 6:
                 return _slow(term, first, loss)
