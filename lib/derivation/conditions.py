@@ -195,7 +195,7 @@ def _next_symbol(
         own = _own_bounds(symbol)
         lowers = sorted(lowers, key=_numeric) + own[0]
         uppers = sorted(uppers, key=_numeric) + own[1]
-        low, high = (lowers or [None])[0], (uppers or [None])[0]
+        low, high = (bounds[0] if bounds else None for bounds in (lowers, uppers))
         strict = (low is None or low[1], high is None or high[1])
         found.append((symbol, low, high, strict))
     return min(found, key=lambda f: (f[1] is not None) + (f[2] is not None), default=None)

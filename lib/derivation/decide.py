@@ -229,7 +229,9 @@ def _decide_cases(claim: Claim, written: list[Any], instance: Instance) -> str |
         found = _decide_plain(claim, written, instance)
         if found is not None or claim.when is not None or not instance.conditions:
             return found
-    if claim.relation != "==" and _follows(claim.relation, *written, instance.conditions):
+    if claim.relation != "==" and _follows(
+        claim.relation, written[0], written[1], instance.conditions
+    ):
         return "it follows from a condition of the domain"
     means: list[str] = []
     for change in parametrizations(instance.conditions):

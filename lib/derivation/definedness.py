@@ -17,10 +17,11 @@ from sympy import Expr, S
 from .backends import Symbolic, variable_of
 from .conditions import Conditions, parametrizations
 from .errors import Undefined, Unsupported
-from .exact import Flattener, quotient
+from .exact import Flattener
 from .inequalities import at_least_zero
 from .normal import normal, to_expr
 from .operators import Node
+from .quotients import quotient
 from .ranges import surely_nonnegative
 from .signs import is_nonnegative, is_positive
 from .symbols import Index

@@ -8,7 +8,8 @@ from sympy import Dummy, Expr, Max, S
 from sympy.polys.rings import PolyElement
 
 from .errors import Undefined, Unsupported
-from .exact import Flattener, quotient, without_roots
+from .exact import Flattener, without_roots
+from .quotients import quotient
 from .signs import is_nonnegative, is_positive
 
 

@@ -30,7 +30,7 @@ class Node(Expr):  # type: ignore[misc]
 
     def real_parts(self) -> tuple[Any, ...]:
         """The parts of which it is real when they are."""
-        return self.args
+        return tuple(self.args)
 
     def _eval_is_real(self) -> bool | None:
         return True if all(map(_is_real, self.real_parts())) else None
@@ -85,7 +85,7 @@ class PathSum(Node):
 
     def real_parts(self) -> tuple[Any, ...]:
         """The body."""
-        return self.args[:1]
+        return (self.args[0],)
 
 
 class PathMax(PathSum):
@@ -117,7 +117,7 @@ class SumAtom(Node):
 
     def real_parts(self) -> tuple[Any, ...]:
         """The product."""
-        return self.args[:1]
+        return (self.args[0],)
 
 
 def _limits(binder: Any) -> Tuple:

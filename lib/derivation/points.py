@@ -160,6 +160,7 @@ def _satisfying(conditions: Conditions, pattern: str, seed: int) -> dict[Symbol,
     """Values of the conditions' symbols: drawn, then moved one at a time until all hold."""
     symbols = sorted(set().union(*(c.free_symbols for c in conditions)), key=str)
     draw = random.Random(f"conditions {pattern} {seed}")
+    kind = "simple" if pattern == "edge" else pattern  # to an edge once the conditions hold
     for start in range(4):
         first = pattern if start < 3 else "zero"
         values = {s: _drawn(s, first, seed + 7919 * start) for s in symbols}
@@ -168,7 +169,7 @@ def _satisfying(conditions: Conditions, pattern: str, seed: int) -> dict[Symbol,
             if not broken:
                 return _at_an_edge(values, conditions, draw) if pattern == "edge" else values
             symbol = draw.choice(sorted(draw.choice(broken).free_symbols, key=str))
-            values[symbol] = _moved(symbol, values, conditions, draw, pattern)
+            values[symbol] = _moved(symbol, values, conditions, draw, kind)
     raise NoPoint(
         f"no point of the domain was found that meets {', '.join(map(str, conditions))}: "
         "do the conditions contradict one another, or the symbols' assumptions?"
@@ -212,7 +213,8 @@ def _moved(
     best = [v for v in allowed if met[v] == max(met.values())]
     if pattern == "edge" and len(best) > 1:
         return min(best, key=lambda v: min((abs(v - e) for e in ends if e), default=0))
-    plain = [v for v in best if v in SIMPLE] if pattern not in ("small", "large", "random") else []
+    simple = met[best[0]] == len(own) and pattern not in ("small", "large", "random")
+    plain = [v for v in best if v in SIMPLE] if simple else []
     return draw.choice(plain or best)
 
 
