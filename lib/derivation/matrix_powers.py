@@ -10,6 +10,7 @@ from sympy.printing.precedence import PRECEDENCE
 from . import matrix_values as values
 from .errors import Undefined, Unsupported
 from .matrix_base import MatrixNode, bracketed, fresh_index, of_matrix
+from .matrix_letters import MatrixLetter
 from .matrix_nodes import Scaled, Zeros, add, multiply, scale
 from .matrix_scalars import MatrixScalar
 
@@ -28,7 +29,14 @@ class Inverse(MatrixNode):
 
     def grid(self, evaluator: Any, scope: Any) -> values.Rows:
         """The inverse; a singular matrix is an error."""
-        return values.inverse(evaluator.backend, evaluator.value(self.args[0], scope))
+        backend, inner = evaluator.backend, self.args[0]
+        if isinstance(inner, Scaled):
+            over = backend.power(evaluator.value(inner.args[0], scope), backend.constant(-1))
+            return values.scaled(backend, over, evaluator.value(Inverse(inner.args[1]), scope))
+        grid = evaluator.value(inner, scope)
+        if not surely_invertible(inner) and hasattr(backend, "demands"):
+            backend.power(values.determinant(backend, grid), backend.constant(-1))  # is demanded
+        return values.inverse(backend, grid)
 
     def differentiated(self, by: Any, of: Of) -> Expr:
         """Minus the inverse times the derivative times the inverse."""
@@ -165,8 +173,16 @@ class Softmax(MatrixNode):
         return f"softmax({printer._print(self.args[0])})"
 
 
+def surely_invertible(node: Any) -> bool:
+    """Whether a square matrix is stated to be invertible, or definite by name."""
+    return isinstance(node, MatrixLetter) and node.base.has_property("invertible")
+
+
 class Determinant(MatrixScalar):
     """The determinant of `args[0]`."""
+
+    def _eval_is_zero(self) -> bool | None:
+        return False if surely_invertible(self.args[0]) else None
 
     def evaluated(self, evaluator: Any, scope: Any) -> Any:
         """By expansion, without division."""
