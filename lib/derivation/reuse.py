@@ -119,7 +119,16 @@ def _apply(expr: Any, left: Any, right: Any, free: frozenset[Any]) -> Any:
         return expr
     if isinstance(expr, (Symbol, sympy.Indexed, sympy.IndexedBase, sympy.Tuple)):
         return expr
+    if not all(map(_within_own_range, expr.args)):  # an index says less than its sum
+        return expr
     return expr.func(*(_apply(a, left, right, free) for a in expr.args))
+
+
+def _within_own_range(limit: Any) -> bool:
+    if not (isinstance(limit, sympy.Tuple) and len(limit) == 3 and isinstance(limit[0], Index)):
+        return True
+    name, low, high = limit
+    return surely_nonnegative(low - name.lower) and surely_nonnegative(name.upper - high)
 
 
 def _match_whole(expr: Any, left: Any, right: Any, free: frozenset[Any]) -> Any:

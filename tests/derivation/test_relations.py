@@ -304,6 +304,13 @@ def test_a_rule_for_positive_symbols_is_not_used_for_real_ones() -> None:
         derive(w[n]).equals(v[1], because="n may be 1", using=[lasting])
 
 
+def test_a_rule_is_not_used_beyond_its_range() -> None:
+    rule = cite_result(next(labels), f(n), "==", f(n + 1), key="source")  # for n = 1..N
+    left, right = sum_over(f(n), (n, 1, N + 3)), sum_over(f(n + 1), (n, 1, N + 3))
+    with pytest.raises(ValueError, match="is not used"):
+        derive(left).equals(right, because="beyond N it is not known", using=[rule])
+
+
 def test_a_rule_captures_no_name() -> None:
     rule = cite_result(next(labels), f(w[m]), "==", sum_over(v[n] * w[m], n), key="source")
     with pytest.raises(ValueError, match="is not used"):
