@@ -9,7 +9,7 @@ from typing import Any
 
 import sympy
 from sympy import Dummy, Expr, Mul, S, Symbol
-from sympy.polys.rings import PolyElement
+from sympy.polys.rings import PolyElement, ring
 
 from .errors import Undefined, Unsupported
 from .quotients import MAX_TERMS, quotient
@@ -174,10 +174,8 @@ def _vanishes(numerator: PolyElement, roots: list[Expr]) -> bool:
     if not roots:
         return False
     symbols = sorted(set().union(*(r.free_symbols for r in roots)), key=str)
-    inside, *_ = ring(list(dict.fromkeys([*numerator.ring.symbols, *symbols])), sympy.QQ)
-    lookup = dict(zip(inside.symbols, inside.gens, strict=True))
-    parts = (numerator.as_expr(), *roots)
-    whole, *relations = (_fraction(p, inside, lookup, {})[0] for p in parts)
+    inside, *_ = ring(list(dict.fromkeys([*symbols, *numerator.ring.symbols])), sympy.QQ)
+    whole, *relations = (inside.from_expr(p) for p in (numerator.as_expr(), *roots))
     return not whole.rem(relations)
 
 

@@ -144,8 +144,11 @@ def sample_mean(body: Any, sample: Path, position: Index, law: Any) -> Expr:
     >>> i, k, s = index("i", 1, n), index("k", 1, K), path("s", n, K)
     >>> p, x = array("p", K), array("x", K)
     >>> mean = sample_mean(sum_over(x[s[i]], i) / n, s, i, p)
-    >>> print(mean)
-    sum((Sum(x[s[i]], (i, 1, n))/n)*Product(p[s[i]], (i, 1, n)) over all paths s)
+    >>> p_total = sum_over(p[k], k)
+    >>> right = sum_over(p[k] * x[k], k) * p_total ** (n - 1)
+    >>> chain = derive(mean, sizes={n: (1, 2), K: (2,)}).equals(right, because="each draw alike")
+    >>> chain.named("doc-sample-mean").standing
+    'proved for sizes'
     """
     if not isinstance(sample, Path) or not isinstance(position, Index):
         raise TypeError("expected sample_mean(body, path, index, law)")

@@ -17,7 +17,7 @@ from .points import PATTERNS, NoPoint, Sample, in_domain, meets, sampler
 from .quadrature import Loss
 
 FINE_DIGITS, FINEST_DIGITS = 200, 400
-LEAST, ENOUGH = 6, 6.0  # points that suffice when they take more than so many seconds
+LEAST, ENOUGH = 4, 6.0  # points that suffice when they take more than so many seconds
 SAVED = 4.0  # seconds less for points that need quadrature
 TOLERANCE = mpmath.mpf(10) ** -30
 SHRINKS = (
