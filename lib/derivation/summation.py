@@ -68,6 +68,8 @@ def _slow(term: Callable[[int], Any], first: int, loss: Loss) -> Any:
         for (m, before), (n, after) in steps
         if before
     ]
+    if powers and max(powers) - min(powers) > mpmath.mpf("0.3"):
+        raise Unsettled("the terms do not fall like one power: the sum is not added up")
     power = max(powers, default=mpmath.inf)
     alternating = signs[0] == -signs[1] == signs[2] == -signs[3]
     if len(set(signs)) == 1 and power <= 1 + mpmath.mpf(10) ** -9:
@@ -113,13 +115,17 @@ def difference_quotient(
     with mpmath.workdps(WORKING):
         step = mpmath.mpf(min(1, abs(centre) or 1)) / 100
         places = list(range(-half, half + 1))
-        values = [middle if k == 0 else shifted(centre + k * step, trial) for k in places]
-        weights = _weights(places, order)
-        result = mpmath.fsum(w * v for w, v in zip(weights, values, strict=True)) / step**order
+        try:
+            values = [middle if k == 0 else shifted(centre + k * step, trial) for k in places]
+        except Undefined as error:  # the step is wide: it may leave the domain
+            raise Unsettled("a derivative next to a point without a value") from error
+        result = _stencil(places, values, order) / step**order
+        shorter = _stencil(places[1:-1], values[1:-1], order) / step**order
         lost = min(float(trial.digits) - 2 * order - 1, 13.0)
         if lost < 5:
             raise Unsettled("a derivative of an integral known to few digits only")
-        loss.note(lost, abs(result) * mpmath.mpf(10) ** -lost + trial.error / step**order)
+        cut_off = abs(result - shorter)  # the longer formula is better than this
+        loss.note(lost, abs(result) * mpmath.mpf(10) ** -lost + trial.error / step**order + cut_off)
     return result
 
 
@@ -128,6 +134,11 @@ def _require_smooth(values: list[Any], middle: Any, slope: Any, step: Any) -> No
     after, before = (2 * (v - middle) / step for v in values)
     if abs(after + before) > mpmath.mpf(10) ** -10 * (1 + abs(slope)):
         raise Undefined("no derivative: the slopes from left and right differ")
+
+
+def _stencil(places: list[int], values: list[Any], order: int) -> Any:
+    weights = _weights(places, order)
+    return mpmath.fsum(w * v for w, v in zip(weights, values, strict=True))
 
 
 def _weights(places: list[int], order: int) -> list[Any]:

@@ -160,3 +160,12 @@ def test_coefficients_print_and_are_checked():
 def test_an_index_keeps_its_range():
     with pytest.raises(ValueError, match="starts at 1 but this range at 0"):
         sum_over(p ** index("m", 1, n0), (index("m", 1, n0), 0, oo))
+
+
+def test_the_derivative_of_a_series_near_the_edge_of_its_disk():
+    # Once refuted: a wide difference stencil left the disk, and its cut-off error was not noted.
+    x = real("x")
+    n = index("n", 0, oo)
+    chain = derive(partial(sum_over(x**n, n), x), where=[x**2 < 1])
+    chain.equals(sum_over(n * x ** (n - 1), (n, 1, oo)), because="term by term inside the disk")
+    assert chain.lines[0].step.standing == "proved"
