@@ -1,6 +1,7 @@
 """A time limit for pure-Python work, in any thread."""
 
 import ctypes
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -40,9 +41,21 @@ def within(seconds: float | int, work: Callable[[], Any]) -> Any:
                 fired = True
                 _interrupt(thread)
 
-    timer = threading.Timer(seconds, stop)
-    timer.daemon = True
-    timer.start()
+    def start(wait: float | int) -> threading.Timer:
+        timer = threading.Timer(wait, stop)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def swallowed(unraisable: Any) -> None:
+        # It landed in a callback of the interpreter, where an exception goes no further.
+        if unraisable.exc_type is _OutOfTime:
+            start(0.01)
+        else:
+            before(unraisable)
+
+    before, sys.unraisablehook = sys.unraisablehook, swallowed
+    timer = start(seconds)
     try:
         try:
             return work()
@@ -50,6 +63,8 @@ def within(seconds: float | int, work: Callable[[], Any]) -> Any:
             with lock:
                 ended = True
             timer.cancel()
+            if sys.unraisablehook is swallowed:
+                sys.unraisablehook = before
             # An exception on its way must arrive here, not in the caller. (Taking it back with
             # SetAsyncExc(NULL) leaves CPython 3.11 checking for it at every bytecode.)
             for _ in range(1000 * fired):

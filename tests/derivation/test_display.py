@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import sys
 import threading
 import time
 
@@ -390,3 +391,22 @@ def test_time_limit_in_and_off_the_main_thread():
     thread.start()
     thread.join(10)
     assert found == ["stopped", "done"]
+
+
+def test_time_limit_holds_where_the_interruption_is_swallowed():
+    class Sink:
+        def __del__(self):  # what is raised here goes no further
+            end = time.monotonic() + 0.3
+            while time.monotonic() < end:
+                pass
+
+    def work():
+        sink = Sink()
+        del sink
+        while True:
+            time.sleep(0.001)
+
+    before = sys.unraisablehook
+    with pytest.raises(TookTooLong):
+        within(0.05, work)
+    assert sys.unraisablehook is before
