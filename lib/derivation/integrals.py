@@ -205,10 +205,12 @@ def _checked_range(limits: Any) -> tuple[Any, Any, Any]:
     return x, low, high
 
 
-def require_no_capture(body: Any, variable: Any) -> None:
+def require_no_capture(body: Any, variable: Any, within: tuple[Any, ...] = ()) -> None:
     """Raise when a name in `body` holds the variable without having it as a parameter."""
     for call in body.atoms(Call) if hasattr(body, "atoms") else ():
         named = call.named
+        if named in within:  # a recursion calls itself
+            continue
         bodies = (
             [named.definition] if isinstance(named, Abbreviation) else [named.start, named.step]
         )
@@ -220,7 +222,7 @@ def require_no_capture(body: Any, variable: Any) -> None:
                     f"{named.name} depends on {variable}, the variable of the integral: make it "
                     f"a parameter of {named.name}"
                 )
-            require_no_capture(inner, variable)
+            require_no_capture(inner, variable, (*within, named))
 
 
 # Laws and expectations.
