@@ -215,7 +215,7 @@ class Numeric(Backend):
 
     def power(self, base: Any, exponent: Any) -> Any:
         """The power, principal value; 1/0 is an error."""
-        return _defined(lambda: mpmath.power(base, exponent), f"({base})^({exponent})")
+        return _defined(lambda: mpmath.power(base, exponent), "({})^({})", base, exponent)
 
     def maximum(self, values: list[Any]) -> Any:
         """The maximum of real values."""
@@ -227,7 +227,7 @@ class Numeric(Backend):
         """The function of mpmath with SymPy's name."""
         direct = _MPMATH.get(function.__name__) or getattr(mpmath, function.__name__, None)
         if direct is not None:
-            return _defined(lambda: direct(*values), f"{function.__name__} at {values[0]}")
+            return _defined(lambda: direct(*values), f"{function.__name__} at {{}}", *values)
         digits = mpmath.mp.dps
         exact = function(
             *(sympy.Float(v, digits) if mpmath.im(v) == 0 else sympy.sympify(v) for v in values)
@@ -332,11 +332,12 @@ def at_value(expr: Any, variable: Symbol, value: Any) -> Any:
     )
 
 
-def _defined(compute: Any, what: str) -> Any:
+def _defined(compute: Any, what: str, *values: Any) -> Any:
+    """A finite value; only a failure is put into words (exp(10^600) has digits that take time)."""
     try:
         value = compute()
     except (ZeroDivisionError, ValueError, OverflowError, TypeError, AttributeError) as error:
-        raise Undefined(f"{what} is undefined") from error
+        raise Undefined(f"{what.format(*values)} is undefined") from error
     if not mpmath.isfinite(value):
-        raise Undefined(f"{what} is not finite")
+        raise Undefined(f"{what.format(*values)} is not finite")
     return value
