@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .array_modules import ArrayModule
 from .oracle import Oracle
 
 
@@ -21,9 +22,9 @@ def gradients_of(
 
     Raises:
         TypeError: When an argument is no floating-point tensor, or the output has no gradient.
+        ModuleNotFoundError: Without torch.
     """
-    import torch
-
+    torch = ArrayModule("torch").xp
     made: Any = dict(arguments) if isinstance(arguments, Mapping) else list(arguments)
     moving = {}
     for name, key in wanted.items():
@@ -61,8 +62,8 @@ def _plain(value: Any) -> Any:
 def _pair(expected: Any, output: Any, argument: Any, own: int, tail: int) -> tuple[Any, Any]:
     """The derived gradient, summed over the batch axes that the argument has not, and torch's."""
     import numpy as np
-    import torch
 
+    torch = ArrayModule("torch").xp
     batch = output.ndim - tail
     lead = argument.ndim - own
     ranges = output.shape[batch:]

@@ -35,14 +35,45 @@ def limit_is(
     to = Approach(*when)
     difference = left if right in _INFINITE else left - right
     goal = right if right in _INFINITE else S.Zero
+    seen: set[Expr] = set()
     for case in vanishing_cases(difference):
         for plain in _split_gaps(case):
             for side in to.sides():
                 expr, u, target = moved(plain, to, side)
                 for part in shrinking_cases(expr, u, conditions):
-                    if not _tends(part, u, target, goal):
+                    known = _renamed(part, u)
+                    if known not in seen and not _tends(part, u, target, goal):
                         return False
+                    seen.add(known)
     return True
+
+
+def _renamed(expr: Expr, u: Dummy) -> Expr:
+    """`expr` with other symbols in place of its own, one for all cases that differ in names only.
+
+    (Not quite all: of symbols with the same assumptions, no more than three are tried in every
+    order.)
+    """
+    groups: dict[Any, list[Any]] = {}
+    for symbol in sorted(expr.free_symbols - {u}, key=sympy.default_sort_key):
+        groups.setdefault(tuple(sorted(symbol.assumptions0.items())), []).append(symbol)
+    orders = [itertools.permutations(g) if len(g) <= 3 else [g] for g in groups.values()]
+    forms = []
+    for chosen in itertools.product(*orders):
+        change = {u: _canonical(0, u)}
+        for symbol in itertools.chain(*chosen):
+            change[symbol] = _canonical(len(change), symbol)
+        forms.append(expr.xreplace(change))
+    return min(forms, key=sympy.default_sort_key)
+
+
+@functools.cache
+def _canonical_of(place: int, facts: tuple[tuple[str, bool], ...]) -> Dummy:
+    return Dummy(f"c{place}", **dict(facts))
+
+
+def _canonical(place: int, symbol: Any) -> Dummy:
+    return _canonical_of(place, tuple(sorted(symbol.assumptions0.items())))
 
 
 def _tends(expr: Expr, u: Dummy, target: Expr, goal: Expr) -> bool:
