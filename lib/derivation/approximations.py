@@ -164,8 +164,9 @@ def smooth_at(expr: Any, u: Dummy) -> bool:
         return all(smooth_at(a, u) and is_real(at_point(a, u)) for a in expr.args)
     if isinstance(expr, AppliedUndef):
         return all(isinstance(a, sympy.Tuple) or smooth_at(a, u) for a in expr.args)
-    if isinstance(expr, (Slope, PathMax)):
-        return False
+    if isinstance(expr, sympy.Subs) and isinstance(expr.expr, sympy.Derivative):
+        unknown = isinstance(expr.expr.expr, AppliedUndef) and not expr.expr.has(u)
+        return unknown and all(smooth_at(point, u) for point in expr.point)
     return False
 
 

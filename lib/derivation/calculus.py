@@ -47,7 +47,7 @@ def differentiate(expr: Any, by: Any) -> Expr:
         return sympy.Add(*(Slope(expr, k) * differentiate(a, by) for k, a in arguments))
     if isinstance(expr, Node):
         return expr.differentiated(by, differentiate)
-    if isinstance(expr, (AppliedUndef, sympy.Derivative)):
+    if isinstance(expr, (AppliedUndef, sympy.Derivative, sympy.Subs)):
         return expr.diff(by)
     if isinstance(expr, sympy.hyper) and not _mentions(sympy.Tuple(*expr.args[:2]), by):
         return expr.fdiff(3) * differentiate(expr.args[2], by)

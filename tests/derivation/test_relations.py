@@ -103,6 +103,10 @@ TRUE_ORDERS = {
     "logarithm loses to a root": (p * log(p), 0, (p, Rational(1, 2)), {}),
     "unknown function": (f(a + x), f(a) + x * replaced(partial(f(y), y), (y, a)), (x, 2), {}),
     "odd": (tanh(p), p - p**3 / 3, (p, 5), {}),
+    "slope at the middle": (f(a + x) - f(a), x * partial(f(a + x / 2), a), (x, 3), {}),
+    "second difference": (
+        f(a + x) - 2 * f(a) + f(a - x), x**2 * partial(f(a), a, 2), (x, 4), {},
+    ),
 }  # fmt: skip
 
 FALSE_ORDERS = {
@@ -119,6 +123,8 @@ FALSE_ORDERS = {
     "tiny coefficient": (exp(x), 1 + x + x**2 / 2 + x**3 / 10**12, (x, 4), {}),
     "unknown function": (f(a + x), f(a) + x * replaced(partial(f(y), y), (y, a)), (x, 3), {}),
     "even": (cos(x), 1 - x**2 / 2, (x, 5), {}),
+    "slope at the middle": (f(a + x) - f(a), x * partial(f(a + x / 2), a), (x, 4), {}),
+    "slope at the end": (f(a + x) - f(a), x * partial(f(a + x), a), (x, 3), {}),
 }  # fmt: skip
 
 
