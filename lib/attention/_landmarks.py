@@ -14,7 +14,7 @@ def landmark_means(
     num_landmarks: int,
     mask: Bool[Tensor, "..."] | None = None,
 ) -> Float[Tensor, "*batch landmarks dim"]:
-    r"""Average each of m successive segments of a sequence, ``nystrom-landmarks``.
+    r"""Average each of m successive segments of a sequence, :eq:`nystrom-landmarks`.
 
     .. math:: \tilde x_j = \frac{1}{|S_j|} \sum_{t \in S_j} x_t
 

@@ -28,7 +28,7 @@ def nystrom_attention(
     num_iterations: int = 6,
     causal: bool = False,
 ) -> Float[Tensor, "*batch time value_dim"]:
-    r"""Approximate softmax self-attention through m landmarks, ``nystrom-attention``.
+    r"""Approximate softmax self-attention through m landmarks, :eq:`nystrom-attention`.
 
     .. math::
         \operatorname{softmax}(Q \tilde K^\top)\, M\, \operatorname{softmax}(\tilde Q K^\top) V,
@@ -45,7 +45,7 @@ def nystrom_attention(
         :math:`M X = \bar X + (A^\top A + \lambda I)^{-1} A^\top (X - \bar X)`, where
         :math:`\bar X` repeats the mean row of X. It acts on singular values as
         :math:`\sigma / (\sigma^2 + \lambda)` and so never by more than
-        :math:`1 / (2 \sqrt\lambda)`. Rows sum to 1 for every λ, ``nystrom-row-sums``. Of the
+        :math:`1 / (2 \sqrt\lambda)`. Rows sum to 1 for every λ, :eq:`nystrom-row-sums`. Of the
         three the most accurate over the smooth, rough and sharp sequences of our benchmark.
     ``newton``
         :func:`newton_schulz_pinv`, as published. Rows sum to 1 only roughly.

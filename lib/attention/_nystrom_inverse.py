@@ -14,14 +14,14 @@ InverseName = Literal["ridge", "newton", "pinv"]
 def newton_schulz_pinv(
     matrix: Float[Tensor, "*batch rows columns"], num_iterations: int = 6
 ) -> Float[Tensor, "*batch columns rows"]:
-    r"""Approach the pseudo-inverse by matrix products only, ``nystrom-inverse-iteration``.
+    r"""Approach the pseudo-inverse by matrix products only, :eq:`nystrom-inverse-iteration`.
 
     .. math::
         Z_{k+1} = \tfrac14 Z_k \bigl(13 I - A Z_k (15 I - A Z_k (7 I - A Z_k))\bigr), \quad
         Z_0 = A^\top / (\lVert A \rVert_1 \lVert A \rVert_\infty)
 
     Each residual :math:`r` of :math:`I - A Z_k` becomes :math:`r^3 (r + 3) / 4`,
-    ``nystrom-residual``: third order near zero. Far from zero it is slow, as what is small in
+    :eq:`nystrom-residual`: third order near zero. Far from zero it is slow, as what is small in
     :math:`A Z_k` grows by the factor 13/4 a step, so that a few steps filter small singular
     values out rather than invert them. :math:`Z_0` is scaled by the norms of each matrix alone,
     which keeps every eigenvalue of :math:`A Z_0` in [0, 1].
