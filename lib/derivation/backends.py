@@ -1,5 +1,6 @@
 """Two backends of the interpreter: SymPy expressions, and 50-digit numbers."""
 
+import functools
 import random
 from collections.abc import Callable
 from typing import Any
@@ -16,11 +17,12 @@ from .operators import Partial
 from .quadrature import Loss, integrate, integrate_nested
 from .summation import add_up, difference_quotient
 from .values import Backend, Scope
-from .written import written_integral, written_sum
+from .written import largest_of_linear, written_integral, written_sum
 
 DIGITS = 50
 
 
+@functools.lru_cache(maxsize=20_000)
 def entry_symbol(array: Any, indices: tuple[int, ...]) -> Symbol:
     """The plain symbol that stands for an entry when an expression is written out."""
     if hasattr(array, "canonical"):  # of a symmetric matrix, (i, j) and (j, i) are one
@@ -95,7 +97,8 @@ class Symbolic(Backend):
 
     def maximum(self, values: list[Any]) -> Any:
         """The maximum, unevaluated where it is not known."""
-        return sympy.Max(*values)
+        largest = largest_of_linear(values)
+        return sympy.Max(*values) if largest is None else sympy.Max(*largest, evaluate=False)
 
     def apply(self, function: Any, values: list[Any]) -> Any:
         """The function."""

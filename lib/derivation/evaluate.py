@@ -4,6 +4,7 @@ With SymPy's numbers it writes an expression out for given sizes, with mpmath's 
 NumPy's and torch's it is the oracle. Cost: K^T evaluations of its body for a path sum.
 """
 
+import functools
 import operator
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
@@ -38,10 +39,9 @@ class Evaluator:
             OutOfRange: When an array, path or recursion is used outside its range.
             Unsupported: When the expression has a part that cannot be evaluated.
         """
-        for kind in type(expr).__mro__:
-            method = _METHODS.get(kind)
-            if method is not None:
-                return method(self, expr, scope)
+        method = _method(expr.__class__)
+        if method is not None:
+            return method(self, expr, scope)
         if isinstance(expr, Node):
             return expr.evaluated(self, scope)
         raise Unsupported(f"no rule to evaluate {expr} ({type(expr).__name__})")
@@ -331,3 +331,9 @@ _METHODS: dict[type, Any] = {
     Replaced: Evaluator._replaced,
     sympy.Function: Evaluator._function,
 }
+
+
+@functools.cache
+def _method(kind: type) -> Any:
+    """The method for the nearest base class that has one, or None."""
+    return next((_METHODS[k] for k in kind.__mro__ if k in _METHODS), None)

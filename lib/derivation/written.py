@@ -73,3 +73,30 @@ def _canonical(value: Any, letter: str, known: dict[str, bool]) -> Dummy:
 
 def _level(node: Any) -> int:
     return int(node.args[1][0].name[1:])
+
+
+def largest_of_linear(values: list[Any]) -> list[Any] | None:
+    """Linear forms in real symbols of any sign without those that lie below another; else None.
+
+    `sympy.Max` compares each with each, at some milliseconds a pair; of such forms two compare
+    only where they differ by a number.
+
+    >>> from sympy import Symbol
+    >>> x, y = Symbol("x", real=True), Symbol("y", real=True)
+    >>> largest_of_linear([x + y, x, x + 2])
+    [x + y, x + 2]
+    """
+    largest: dict[Any, Any] = {}
+    for value in values:
+        number, form = value.as_coeff_Add()
+        if not all(map(_is_free_term, sympy.Add.make_args(form))):
+            return None
+        largest[form] = max(largest.get(form, number), number)
+    return [form + number for form, number in largest.items()]
+
+
+def _is_free_term(term: Any) -> bool:
+    coefficient, symbol = term.as_coeff_Mul()
+    free = symbol.is_Symbol and symbol.is_real and symbol.is_zero is None
+    free = free and symbol.is_nonnegative is None and symbol.is_nonpositive is None
+    return term == 0 or bool(coefficient.is_Rational and free)
