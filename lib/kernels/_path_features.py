@@ -1,0 +1,183 @@
+"""Gradients of each sample, as vectors or as factors of the linear layers, and their products.
+
+The gradient of an output in the weight of a linear layer is an outer product of two vectors, of
+what came into the layer and of what came back to it. So an inner product of two such gradients is
+a product of two inner products, and the gradients themselves need never be formed.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from lib.kernels._path_models import ParametricModel, as_matrix, leaves
+
+Cotangents = Callable[[Tensor], Tensor]
+"""From outputs, ``samples outputs``, to what is differentiated: ``kinds samples outputs``."""
+
+
+def each_output(outputs: Tensor) -> Tensor:
+    """Return the cotangents of the Jacobian: each output by itself."""
+    one_hot = torch.eye(outputs.shape[1], dtype=outputs.dtype, device=outputs.device)
+    return one_hot[:, None].expand(-1, len(outputs), -1)
+
+
+def fixed(directions: Tensor) -> Cotangents:
+    """Return the cotangents that were computed already."""
+    return lambda _: directions
+
+
+class Factor(NamedTuple):
+    """The gradients of one linear layer, for all samples: ``back`` ⊗ ``inputs``, and ``back``."""
+
+    inputs: Tensor  # samples in
+    back: Tensor  # kinds samples out
+    weight: str | None  # the name of the weight, if it is trained
+    bias: str | None
+
+
+def layer_factors(
+    model: ParametricModel, vector: Tensor, x: Tensor, cotangents: Cotangents
+) -> list[Factor]:
+    """Return the gradients of each sample as factors, from one forward and one backward."""
+    with torch.enable_grad(), _seen_by_linear_layers(model.module) as seen:
+        outputs = as_matrix(model(leaves(model.split(vector)), x), x)
+    directions = cotangents(outputs.detach())
+    after = [output for _, _, output in seen]
+    if len(directions) == 1:
+        found = torch.autograd.grad(
+            outputs, after, directions[0], allow_unused=True, materialize_grads=True
+        )
+        backs = [back[None] for back in found]
+    else:
+        backs = list(
+            torch.autograd.grad(
+                outputs,
+                after,
+                directions,
+                is_grads_batched=True,
+                allow_unused=True,
+                materialize_grads=True,
+            )
+        )
+    return [
+        Factor(inputs, back, *_trained(model, name))
+        for (name, inputs, _), back in zip(seen, backs, strict=True)
+    ]
+
+
+def _trained(model: ParametricModel, layer: str) -> tuple[str | None, str | None]:
+    """Return the names of a layer's weight and bias, where they are trained."""
+    weight, bias = (f"{layer}.{part}".lstrip(".") for part in ("weight", "bias"))
+    return weight if weight in model.shapes else None, bias if bias in model.shapes else None
+
+
+@contextmanager
+def _seen_by_linear_layers(module: nn.Module) -> Iterator[list[tuple[str, Tensor, Tensor]]]:
+    """Note the name, inputs and outputs of each trained linear layer that is called."""
+    seen: list[tuple[str, Tensor, Tensor]] = []
+
+    def note(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+        return lambda _, inputs, output: seen.append((name, inputs[0].detach(), output))
+
+    hooks = [
+        layer.register_forward_hook(note(name))
+        for name, layer in module.named_modules()
+        if type(layer) is nn.Linear and any(p.requires_grad for p in layer.parameters(False))
+    ]
+    try:
+        yield seen
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def factor_products(left: list[Factor], right: list[Factor]) -> Tensor:
+    """Return all inner products, ``kinds samples kinds samples``: Σ over layers, both factors."""
+    total = torch.zeros((), dtype=left[0].back.dtype, device=left[0].back.device)
+    for one, other in zip(left, right, strict=True):
+        (k, n, _), (l, m, _) = one.back.shape, other.back.shape
+        products = one.back.flatten(0, 1) @ other.back.flatten(0, 1).t()
+        inputs = one.inputs @ other.inputs.t() if one.weight else torch.zeros_like(total)
+        if one.bias:
+            inputs = inputs + 1
+        total = (
+            products.view(k, n, l, m).mul_(inputs[:, None] if one.weight else inputs).add_(total)
+        )
+    return total
+
+
+def factor_along(model: ParametricModel, factors: list[Factor], direction: Tensor) -> Tensor:
+    """Return the inner products with one vector, ``kinds samples``."""
+    parts, total = model.split(direction), 0.0 * factors[0].back[..., 0]
+    for factor in factors:
+        if factor.weight:
+            total += torch.einsum(
+                "kno,no->kn", factor.back, factor.inputs @ parts[factor.weight].t()
+            )
+        if factor.bias:
+            total += factor.back @ parts[factor.bias]
+    return total
+
+
+def expand_factors(model: ParametricModel, factors: list[Factor]) -> Tensor:
+    """Return the gradients that the factors stand for, ``kinds samples parameters``."""
+    parts = {}
+    for factor in factors:
+        if factor.weight:
+            parts[factor.weight] = factor.back[..., None] * factor.inputs[:, None]
+        if factor.bias:
+            parts[factor.bias] = factor.back
+    return model.join(parts)
+
+
+def gradients(model: ParametricModel, vector: Tensor, x: Tensor, cotangents: Cotangents) -> Tensor:
+    """Return the gradients of each sample, ``kinds samples parameters``, of any module."""
+    directions = cotangents(model.outputs(vector, x)).transpose(0, 1)
+    parameters = model.split(vector.detach())
+
+    def of_one(sample: Tensor, direction: Tensor) -> dict[str, Tensor]:
+        one = sample[None]
+        pull = torch.func.vjp(lambda p: as_matrix(model(p, one), one)[0], parameters)[1]
+        found: dict[str, Tensor] = torch.func.vmap(lambda d: pull(d)[0])(direction)
+        return found
+
+    return model.join(torch.func.vmap(of_one)(x, directions)).transpose(0, 1)
+
+
+def sees_only_linear_layers(model: ParametricModel, x: Tensor) -> bool:
+    """Say whether factors give the gradients: every parameter acts in one call of a linear layer.
+
+    What the structure cannot show (a weight used a second time by other means, an activation that
+    overwrites its input) shows in the gradients of two samples, each compared with its own.
+    """
+    linear = [layer for layer in model.module.modules() if type(layer) is nn.Linear]
+    owned = [p for layer in linear for p in layer.parameters(False) if p.requires_grad]
+    trainable = [p for p in model.module.parameters() if p.requires_grad]
+    if len({id(p) for p in owned}) != len(owned) or {id(p) for p in owned} != set(
+        map(id, trainable)
+    ):
+        return False
+    vector, x = model.vector(), x[:2]
+    with torch.no_grad(), _seen_by_linear_layers(model.module) as seen:
+        outputs = as_matrix(model(model.split(vector), x), x)
+    names = [name for name, *_ in seen]
+    owners = {name.rpartition(".")[0] for name in model.shapes}
+    if sorted(names) != sorted(owners) or any(z.shape[:-1] != (len(x),) for *_, z in seen):
+        return False
+    weights = torch.linspace(0.5, 1, outputs.shape[1], dtype=outputs.dtype, device=outputs.device)
+
+    def mixed(outputs: Tensor) -> Tensor:
+        return weights.expand(1, len(outputs), -1)
+
+    found = expand_factors(model, layer_factors(model, vector, x, mixed))[0]
+    for sample, gradient in zip(x, found, strict=True):
+        _, own = model.loss_gradient(
+            vector, lambda out, _: (out.reshape(1, -1) * weights).sum(), sample[None], sample
+        )
+        slack = torch.finfo(own.dtype).eps ** 0.5
+        if not bool((own - gradient).norm() <= slack * own.norm()):
+            return False
+    return True
