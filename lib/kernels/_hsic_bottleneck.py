@@ -77,7 +77,7 @@ def _whitened(variable: Variable, epsilon: float) -> Tensor:
 class HSICBottleneck(nn.Module):
     r"""Layers that learn each by itself, without back-propagation; calling it gives the loss.
 
-    Layer :math:`\ell` with output :math:`Z_\ell` minimises ``hsic-bottleneck``
+    Layer :math:`\ell` with output :math:`Z_\ell` minimises :eq:`hsic-bottleneck`
 
     .. math:: \gamma\,\mathrm{nHSIC}(Z_\ell, X) - \beta\,\mathrm{nHSIC}(Z_\ell, Y)
 

@@ -117,11 +117,11 @@ def hsic(
     r"""Estimate how far two variables are from being independent, from n pairs of samples.
 
     With the Gram matrices K of x and L of y, and :math:`H = I - \mathbf{1}\mathbf{1}^\top/n`, the
-    biased estimate is ``hsic-three-terms``
+    biased estimate is :eq:`hsic-three-terms`
 
     .. math:: \frac{1}{n^2} \operatorname{tr} KHLH \;\ge 0,
 
-    exactly the HSIC of the empirical distribution. The unbiased one is ``hsic-song``: with
+    exactly the HSIC of the empirical distribution. The unbiased one is :eq:`hsic-song`: with
     :math:`\tilde K, \tilde L` for the matrices with their diagonals set to 0,
 
     .. math::
@@ -154,7 +154,7 @@ def hsic(
 
     Returns:
         The estimate; dimensionless for the Gaussian kernel. Differentiable in both arguments; the
-        gradient for the Gaussian kernel is ``hsic-local-gradient``. ``exact`` takes time
+        gradient for the Gaussian kernel is :eq:`hsic-local-gradient`. ``exact`` takes time
         O(n² · dims) and memory O(n · dims), backwards too: Gram matrices live in tiles only.
         Second derivatives (``create_graph=True``) are right but hold n × n matrices.
         ``low_rank`` takes O(n · rank²), in float64.
@@ -197,7 +197,7 @@ def cka(
     tolerance: float = 1e-10,
     max_rank: int = 1000,
 ) -> Float[Tensor, ""]:
-    r"""Compute the centered kernel alignment, a correlation of kernels, ``hsic-cka``.
+    r"""Compute the centered kernel alignment, a correlation of kernels, :eq:`hsic-cka`.
 
     .. math:: \frac{\mathrm{HSIC}(x, y)}{\sqrt{\mathrm{HSIC}(x, x)\,\mathrm{HSIC}(y, y)}}
 

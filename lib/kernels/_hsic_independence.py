@@ -51,7 +51,7 @@ def hsic_test(
 
     so that :math:`P(p \le \alpha) \le \alpha` holds exactly, for any n, kernel and distribution of
     pairs drawn independently of one another. ``gamma`` draws nothing: it takes the exact mean
-    over all n! pairings, ``hsic-permutation-mean``, and their exact variance, and the gamma
+    over all n! pairings, :eq:`hsic-permutation-mean`, and their exact variance, and the gamma
     distribution with these; its p-values are approximate.
 
     Args:
