@@ -1,7 +1,6 @@
 """What every test may use."""
 
-import ast
-import re
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -12,6 +11,9 @@ import pytest
 from lib.derivation import Result
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "tests" / "shared"))
+
+from derivation_cells import run_cells  # noqa: E402
 
 
 @pytest.fixture
@@ -30,21 +32,7 @@ def root() -> Path:
 
 @cache
 def _derived(chapter: str) -> dict[str, Result]:
-    source = (ROOT / "book" / f"{chapter}.md").read_text()
-    cells = re.findall(r"```\{code-cell\} ipython3\n(.*?)\n```", source, flags=re.S)
-    results: dict[str, Result] = {}
-    names: dict[str, object] = {}
-    for cell in cells:
-        tags, _, code = cell.partition("\n")
-        if not tags.startswith(":tags:") or "derivation" not in tags:
-            continue
-        body = ast.parse(code).body
-        last = body.pop() if isinstance(body[-1], ast.Expr) else None
-        exec(compile(ast.Module(body, []), chapter, "exec"), names)
-        if last is not None:
-            value = eval(compile(ast.Expression(last.value), chapter, "eval"), names)
-            assert isinstance(value, Result), f"a derivation cell of {chapter} ends in {value!r}"
-            results[value.label] = value
+    results = {result.label: result for result, _ in run_cells(chapter)}
     assert results, f"{chapter} has no cell with the tag `derivation`"
     return results
 

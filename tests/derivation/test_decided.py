@@ -1,0 +1,73 @@
+"""The pages of decided equations: every label, and how far it was proved."""
+
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from lib.derivation import Result
+
+DEFINITIONS = {
+    "path-kernel-balanced-path", "path-kernel-two-layers", "path-kernel-layers",
+    "path-kernel-squares", "path-kernel-depth-slope", "path-kernel-velocity",
+    "master-generator", "master-epidemic", "master-final-size", "master-telegraph-moments",
+    "master-reverse-rates",
+}  # fmt: skip
+
+FOR_SIZES = {
+    "path-kernel-exact": {"S": [1, 2], "N": [1, 2]},
+    "path-kernel-deep": {"D": [1, 2, 3], "S": [1, 2], "N": [1, 2]},
+    "path-kernel-quadratic": {"S": [1, 2], "N": [1, 2]},
+    "master-stationary-birth-death": {"S": [2, 3, 4, 5]},
+    "master-first-of-many": {"N": [1, 2, 3, 4]},
+    "master-final-size-three": {"N": [3]},
+    "master-final-size-equations": {"N": [2, 3, 4, 5, 6]},
+    "master-uniform-diffusion": {"S": [2, 3, 4]},
+}
+
+PROVED = {
+    "path_kernel": (
+        "frozen-flow linear-residuals linear balanced-flow balanced one-step two-nodes three-nodes "
+        "two-nodes-end depth one-node-order two-node-order asymmetric varies softmax velocity-sum "
+        "momentum regression frozen-steps frozen-power early-stopping"
+    ),
+    "master_equation": (
+        "mass gain-loss diagonal two-states chapman-kolmogorov three-states "
+        "three-chapman-kolmogorov negative-rate kramers-moyal diffusion-limit ornstein-uhlenbeck "
+        "immigration-death immigration-death-start immigration-death-general birth-death "
+        "dissipation h-theorem first-clock first-ring gene-generator gene-moments "
+        "telegraph-generator telegraph-fano telegraph-law telegraph-equation bursts "
+        "negative-binomial derivative van-loan score absorbing-diffusion reversal unmasking "
+        "path-divergence score-entropy"
+    ),
+}
+PREFIX = {"path_kernel": "path-kernel-", "master_equation": "master-"}
+
+
+@pytest.mark.parametrize("page", PROVED)
+def test_every_equation_stands_as_it_did(
+    page: str, derived: Callable[[str], Mapping[str, Result]]
+) -> None:
+    prefix = PREFIX[page]
+    expected = {prefix + name: "proved" for name in PROVED[page].split()}
+    expected |= {name: "definition" for name in DEFINITIONS if name.startswith(prefix)}
+    expected |= {name: "proved for sizes" for name in FOR_SIZES if name.startswith(prefix)}
+    results = derived(f"reference/decided/{page}")
+    assert {label: result.standing for label, result in results.items()} == expected
+    for label in FOR_SIZES.keys() & results.keys():
+        assert results[label].sizes == FOR_SIZES[label]
+
+
+@pytest.mark.parametrize(
+    ("label", "kind"),
+    [("master-h-theorem", "global minimum"), ("master-score-entropy", "global minimum")],
+)
+def test_least_values_are_global(
+    label: str, kind: str, derived: Callable[[str], Mapping[str, Result]]
+) -> None:
+    assert kind in derived("reference/decided/master_equation")[label].standing_text
+
+
+def test_each_equation_has_a_title(derived: Callable[[str], Mapping[str, Result]]) -> None:
+    for page in PROVED:
+        results = derived(f"reference/decided/{page}").values()
+        assert [r.label for r in results if not r.title and r.standing != "definition"] == []
