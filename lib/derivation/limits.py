@@ -8,18 +8,20 @@ import mpmath
 import sympy
 from sympy import Dummy, Expr, S
 
-from .approach import SCALES, SUM_SCALES, Approach, moved, places, same_for_all_parameters
+from .approach import POINTS, SCALES, SUM_SCALES, Approach, moved, places, same_for_all_parameters
 from .backends import Numeric
 from .errors import Undefined, Unsupported
 from .evaluate import Evaluator, Scope
 from .exact import reduced
 from .inequalities import vanishing_cases
+from .integrals import Integral
 from .operators import PathSum
 from .points import meets, sampler
 from .shrinking import shrinking_cases
 from .timing import TookTooLong, within
 
 LIMIT_SECONDS = 6.0
+FEW = 4
 TRIED = ("zero", "ones", "simple", "edge", "random", "random")  # patterns of points
 _INFINITE = (S.Infinity, S.NegativeInfinity)
 
@@ -145,11 +147,16 @@ def departs(
     1/log(log(x)) is left undecided, never called false.
     """
     to = Approach(*when)
+    fixed: set[str] = set()  # sides on which there is nothing to draw
     for side, (seed, pattern) in itertools.product(to.sides(), enumerate(TRIED)):
-        draw = sampler(pattern, seed, others(instance.conditions, to))
+        if side in fixed:
+            continue
+        draw = _Noting(sampler(pattern, seed, others(instance.conditions, to)))
         worst = [_worst(sides, instance, draw, to, side, s) for s in scales(sides, to)]
         if any(w is None for w in worst):
             continue
+        if not draw.symbols:
+            fixed.add(side)
         (first, _), (middle, _), (last, _) = worst  # type: ignore[misc]
         if last > mpmath.mpf(10) ** -6 and last >= 0.9 * middle:
             place, left, right = worst[0 if first > min(last, 1) / 2 else 2][1]  # type: ignore[index]
@@ -158,6 +165,17 @@ def departs(
             point = ", ".join(filter(None, [str(instance), parameters(draw, sides, to), at]))
             return point, *values  # type: ignore[return-value]
     return None
+
+
+class _Noting:
+    """A sampler that knows for which symbols it was asked."""
+
+    def __init__(self, draw: Any) -> None:
+        self.draw, self.symbols = draw, set[Any]()
+
+    def __call__(self, symbol: Any) -> Any:
+        self.symbols.add(symbol)
+        return self.draw(symbol)
 
 
 def others(conditions: tuple[Any, ...], to: Approach) -> tuple[Any, ...]:
@@ -177,7 +195,9 @@ def _worst(
 ) -> tuple[Any, Any] | None:
     """The largest gap at one scale with its place and values, or None where a side has none."""
     found = None
-    for place, left, right, _ in near(sides, instance, draw, to, side, scale):
+    few = any(expr.has(Integral) for expr in sides)  # each takes a quadrature
+    count = FEW if few else len(POINTS)
+    for place, left, right, _ in near(sides, instance, draw, to, side, scale, count=count):
         if sides[1] in _INFINITE:
             grows = left if sides[1] == S.Infinity else -left
             gap = 1 / grows if grows > 0 else mpmath.mpf(1)

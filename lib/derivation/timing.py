@@ -20,6 +20,11 @@ class _OutOfTime(BaseException):
 class TookTooLong(Exception):  # noqa: N818 (says what happened)
     """The work did not end within its limit."""
 
+    def __init__(self, words: str, seconds: float = 0.0) -> None:
+        """Say it in words; `seconds` is the limit that held."""
+        super().__init__(words)
+        self.seconds = seconds
+
 
 def _processor_clock() -> Callable[[], float]:
     """The processor time of the calling thread, to be read from any; else the time on the wall."""
@@ -145,6 +150,6 @@ def within(seconds: float | int, work: Callable[[], Any]) -> Any:
         watch.end()  # the first time it may have been interrupted itself
         if any(outer.interrupts and not outer.left() for outer in around):
             raise
-        raise TookTooLong(f"more than {limit.seconds:.3g} s") from None
+        raise TookTooLong(f"more than {limit.seconds:.3g} s", limit.seconds) from None
     finally:
         _limits.all[:] = around
