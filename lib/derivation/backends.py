@@ -218,7 +218,7 @@ class Numeric(Backend):
 
     def power(self, base: Any, exponent: Any) -> Any:
         """The power, principal value; 1/0 is an error."""
-        return _defined(lambda: mpmath.power(base, exponent), "({})^({})", base, exponent)
+        return _defined(lambda: _power(base, exponent), "({})^({})", base, exponent)
 
     def maximum(self, values: list[Any]) -> Any:
         """The maximum of real values."""
@@ -333,6 +333,16 @@ def at_value(expr: Any, variable: Symbol, value: Any) -> Any:
     return result.replace(
         lambda e: isinstance(e, sympy.hyper) and e.args[2] == 0, lambda e: sympy.S.One
     )
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    """The power; of a positive base to a huge exponent by its logarithm, with digits enough."""
+    plain = isinstance(base, mpmath.mpf) and isinstance(exponent, mpmath.mpf)
+    if not plain or base <= 0 or not 64 < mpmath.mag(exponent) < 10_000:
+        return mpmath.power(base, exponent)
+    with mpmath.extraprec(int(mpmath.mag(exponent)) + 20):
+        value = mpmath.exp(exponent * mpmath.log(base))
+    return +value
 
 
 def _defined(compute: Any, what: str, *values: Any) -> Any:

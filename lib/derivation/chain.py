@@ -8,7 +8,7 @@ from .approach import Approach, approach
 from .approximations import checked_order
 from .checked import checked_sizes, common_sizes, expression, with_sizes
 from .conditions import checked_conditions
-from .decide import PROVED, Claim, Verdict, decide, timed
+from .decide import PROVED, STEP_SECONDS, Claim, Verdict, decide, timed
 from .domain import Ingredients, Sizes, in_words, ingredients
 from .errors import FalseStep, UndecidedStep
 from .matrix_normal import entry_sides
@@ -17,6 +17,7 @@ from .relations import concluded, require_chain, require_one_approach, weakest
 from .remainder import approach_in_words
 from .result import Conclusion, Result, Step, register
 from .reuse import candidates, first_decided, require_usable, restricted_sizes, standing_of
+from .timing import budget
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,8 @@ class Derivation:
             return decide(claim, found, sizes, evidence=evidence), found
 
         pairs = candidates(left, right, using) if using else [(left, right)]
-        (verdict, found), seconds = timed(lambda: first_decided(map(one, pairs)))
+        with budget(STEP_SECONDS):
+            (verdict, found), seconds = timed(lambda: first_decided(map(one, pairs)))
         self._require_standing(Claim(relation, (left, right)), verdict, because)
         standing = weakest([verdict.standing or PROVED, *map(standing_of, using)])
         labels = tuple(result.label for result in using)

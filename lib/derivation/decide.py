@@ -31,7 +31,7 @@ from .signs import is_nonnegative, is_positive
 from .timing import TookTooLong, within
 from .zeros import Refuted, require_defined, require_no_crossing, require_no_jump
 
-SECONDS = 20.0
+SECONDS, STEP_SECONDS = 20.0, 35.0  # of processor time: for one means, for a whole step
 POINTS, EVIDENCE_POINTS = 24, 60
 TRIAL_SIZES, MORE_SIZES = (1, 2, 3), (1, 2, 3, 4, 7)
 

@@ -15,7 +15,7 @@ from .points import Conditions, NoPoint, in_domain, meets, sampler
 from .refute import Counterexample, show_value, try_at
 from .timing import TookTooLong, within
 
-SECONDS, DIGITS = 1.5, 50
+SECONDS, DIGITS, KEPT = 1.5, 50, 1000
 TRIES = (("simple", 0), ("ones", 0), ("equal", 0), ("simple", 1), ("simple", 2), ("random", 0))
 GRID = [k / 4 + 0.013 for k in range(-48, 49)]
 FAILURES = (
@@ -27,6 +27,10 @@ FAILURES = (
 JUMPING = (sympy.sign, sympy.Heaviside)
 
 Point = Mapping[Symbol, Expr]
+
+
+# What SymPy solved, or tried to: the same zeros are asked for by proofs and for every size.
+_known_roots: dict[tuple[Expr, Symbol], list[Expr]] = {}
 
 
 def failing(demand: Demand, others: list[Demand], where: Conditions) -> Point | None:
@@ -95,13 +99,28 @@ def _meets(condition: Any, point: Point) -> bool:
 
 def _roots(expr: Expr, symbol: Symbol) -> list[Expr]:
     """Zeros of an expression in one symbol, in no domain yet: SymPy's, else by bisection."""
+    if (expr, symbol) not in _known_roots:
+        try:
+            _keep(_known_roots, (expr, symbol), _solved(expr, symbol))
+        except TookTooLong as error:
+            if error.seconds >= SECONDS:  # not only because the step has no time left
+                _keep(_known_roots, (expr, symbol), [])
+        except FAILURES:
+            _keep(_known_roots, (expr, symbol), [])
+    return _known_roots.get((expr, symbol)) or _bisected(expr, symbol)
+
+
+def _solved(expr: Expr, symbol: Symbol) -> list[Expr]:
     plain = Dummy()
-    try:
-        found = within(SECONDS, lambda: sympy.solve(expr.subs(symbol, plain), plain))
-        exact = [r for r in found if r.is_number and _vanishes(expr, symbol, r)]
-    except FAILURES:
-        exact = []
-    return sorted(exact, key=_simplicity) or _bisected(expr, symbol)
+    found = within(SECONDS, lambda: sympy.solve(expr.subs(symbol, plain), plain))
+    exact = [r for r in found if r.is_number and _vanishes(expr, symbol, r)]
+    return sorted(exact, key=_simplicity)
+
+
+def _keep(known: dict[Any, Any], key: Any, value: Any) -> None:
+    if len(known) >= KEPT:
+        known.clear()
+    known[key] = value
 
 
 def _simplicity(root: Expr) -> tuple[int, str]:
