@@ -80,6 +80,11 @@ def compare_numbers(answer: Any, solution: Any, digits: int) -> Said:
     if shape != wanted_shape:
         return False, _other_shape(shape, wanted_shape)
     close = [_close(a, s, digits) for a, s in zip(given, wanted, strict=True)]
+    if all(close) and _only_near(answer, solution):
+        return False, (
+            "It is near, but not equal: an exact expression must be exact. (Give a decimal, as in "
+            "0.25, where you mean one.)"
+        )
     if all(close):
         return True, ""
     if all(_rounded(a, s) for a, s in zip(given, wanted, strict=True)):
@@ -89,6 +94,15 @@ def compare_numbers(answer: Any, solution: Any, digits: int) -> Said:
     return False, " ".join(
         filter(None, [_where(shape, given, close), _relation(shape, given, wanted)])
     )
+
+
+def _only_near(answer: Any, solution: Any) -> bool:
+    """Whether both numbers are exact expressions, and differ beyond the digits of a decimal."""
+    both = [sympy.sympify(v) for v in (answer, solution) if isinstance(v, (sympy.Expr, Fraction))]
+    if len(both) < 2 or any(v.has(sympy.Float) or v.is_infinite for v in both):
+        return False
+    apart, size = sympy.N(both[0] - both[1], 60, maxn=200), abs(sympy.N(both[1], 60))
+    return bool(abs(apart) > sympy.Rational(1, 10**45) * max(size, sympy.Rational(1, 10**6)))
 
 
 def _other_shape(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
@@ -262,6 +276,8 @@ def _exact(value: Any) -> Any:
             return int(value)
         if value.is_Float:
             return float(value)
+        if value.is_infinite:
+            return float(value) if value.is_extended_real else float("nan")
         number = sympy.N(value, 30)
         return complex(number) if number.has(sympy.I) else mpmath.mpf(str(number))
     return value

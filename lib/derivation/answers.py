@@ -10,6 +10,7 @@ from .answer_hints import hint, matrix_like, named_as
 from .answer_values import compare_items, compare_numbers, compare_truth, is_number
 from .chain import derive
 from .checked import checked_sizes
+from .decide import SIZES
 from .domain import ingredients
 from .errors import DerivationError, FalseStep, UndecidedStep
 from .names import Abbreviation, Recursion
@@ -74,6 +75,7 @@ def assess(
     >>> print(assess(0.7071, 1 / sympy.sqrt(2)).message)
     It is right as far as it goes: give 6 digits or more, or an exact expression.
     """
+    only_these = isinstance(solution, Result) and bool(solution.sizes)
     if isinstance(solution, Result):
         sizes = sizes or {s: solution.sizes[str(s)] for s in _sizes_named(solution)} or None
         solution = solution.conclusion.rhs
@@ -86,7 +88,9 @@ def assess(
     if is_number(solution) and (is_number(answer) or not isinstance(answer, sympy.Basic)):
         return Assessment(*compare_numbers(answer, solution, digits))
     if _is_formula(solution):
-        return _formula(answer, solution, sizes, where)
+        return _formula(answer, solution, sizes, where, only_these=only_these)
+    if isinstance(solution, (list, tuple)) and any(map(_has_symbols, solution)):
+        return _formulas(answer, solution, sizes, where)
     if hasattr(solution, "shape") or isinstance(solution, (list, tuple)):
         return Assessment(*compare_numbers(answer, solution, digits))
     raise TypeError(
@@ -108,7 +112,46 @@ def _is_formula(value: Any) -> bool:
     return isinstance(value, sympy.Basic) or matrix_like(value)
 
 
-def _formula(answer: Any, solution: Any, sizes: Any, where: Any) -> Assessment:
+def _has_symbols(value: Any) -> bool:
+    return isinstance(value, sympy.Basic) and not value.is_number
+
+
+def _formulas(answer: Any, solution: Any, sizes: Any, where: Any) -> Assessment:
+    """A list of formulas, one by one."""
+    if not isinstance(answer, (list, tuple)) or len(answer) != len(solution):
+        return Assessment(False, f"The answer is a list of {len(solution)} formulas.")
+    found = [_formula(a, s, sizes, where) for a, s in zip(answer, solution, strict=True)]
+    for number, one in enumerate(found, 1):
+        if one.right is not True:
+            return Assessment(one.right, f"Formula {number}: {one.message}")
+    return Assessment(True, "")
+
+
+def _fails_beyond(answer: Any, solution: Any, sizes: Any, where: Any) -> FalseStep | None:
+    """The failure of an answer that is right for the sizes tried, but not for larger ones.
+
+    A polynomial through the values at N = 1, 2, 3 is no formula for all N.
+    """
+    found = ingredients(answer, solution)
+    if len(found.sizes) != 1 or found.paths:
+        return None
+    (size,) = found.sizes
+    known = (sizes or {}).get(size, (1, 2, 3))
+    larger = {size: tuple(max(known) + k for k in (1, 2, 4, 10))}
+    try:
+        derive(answer, sizes=larger, where=where).equals(solution, because=_BECAUSE)
+    except FalseStep as error:
+        example = error.counterexample
+        texts = (example.left, example.right) if example is not None else ("undefined",)
+        return None if any(t.startswith("undefined") for t in texts) else error
+    except (DerivationError, TypeError, ValueError):
+        return None
+    return None
+
+
+def _formula(
+    answer: Any, solution: Any, sizes: Any, where: Any, *, only_these: bool = False
+) -> Assessment:
     wrong = _mistyped(answer, solution)
     if wrong:
         return Assessment(False, wrong)
@@ -117,7 +160,11 @@ def _formula(answer: Any, solution: Any, sizes: Any, where: Any) -> Assessment:
     if clash:
         return Assessment(False, clash)
     try:
-        derive(answer, sizes=sizes, where=where).equals(solution, because=_BECAUSE)
+        chain = derive(answer, sizes=sizes, where=where).equals(solution, because=_BECAUSE)
+        if chain.lines[-1].step.standing == SIZES and not only_these:
+            beyond = _fails_beyond(answer, solution, sizes, where)
+            if beyond is not None:
+                raise beyond
     except FalseStep as error:
         shown = _counterexample(error.counterexample, solution)
         more = hint(answer, solution, checked_sizes(sizes), where)
@@ -217,6 +264,6 @@ def _by_points(answer: Any, solution: Any, sizes: Any, where: Any) -> Assessment
         return Assessment(None, "It could be neither proved nor refuted: try a simpler form.")
     return Assessment(
         None,
-        f"It agrees with the solution at all {points} points tried, with 50 digits, which is no "
+        f"It agrees with the solution at all {points} points tried, with 45 digits, which is no "
         "proof: it is very likely right, but the computer algebra system could not decide it.",
     )

@@ -14,6 +14,7 @@ from .errors import Undefined, Unsupported
 from .evaluate import Evaluator
 from .grids import Grid
 from .operators import Partial
+from .points import in_domain
 from .quadrature import Loss, integrate, integrate_nested
 from .summation import add_up, difference_quotient
 from .values import Backend, Scope
@@ -195,6 +196,13 @@ class Numeric(Backend):
             self.point[symbol] = self.sample(symbol)
         return self.point[symbol]
 
+    def admitted(self, name: Any, value: Any) -> Any:
+        """The value, if it is one that the symbol or entry can have."""
+        number = isinstance(value, (int, mpmath.mpf, mpmath.mpc)) and not self.moved
+        if number and not in_domain(name, real(value)):
+            raise Undefined(f"{mpmath.nstr(value, 12)} is no value of {name}")
+        return value
+
     def entry(self, array: Any, indices: tuple[int, ...]) -> Any:
         """The entry's value at the point."""
         return self.symbol(entry_symbol(array, indices))
@@ -304,6 +312,12 @@ class Numeric(Backend):
     def compare(self, relation: Any, left: Any, right: Any) -> bool:
         """Whether the relation holds between the values."""
         return bool(relation.func(sympy.Float(left, DIGITS), sympy.Float(right, DIGITS)))
+
+
+def real(value: Any) -> Any:
+    """The number, without an imaginary part that rounding left."""
+    small = abs(mpmath.im(value)) <= mpmath.mpf(10) ** -30 * abs(value)
+    return mpmath.re(value) if small else value
 
 
 class _Nested(Exception):  # noqa: N818 (control flow, not an error)

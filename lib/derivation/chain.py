@@ -9,6 +9,7 @@ from .approximations import checked_order
 from .checked import checked_sizes, common_sizes, expression, with_sizes
 from .conditions import checked_conditions
 from .decide import PROVED, STEP_SECONDS, Claim, Verdict, decide, timed
+from .definitions import defined_by, require_consistent
 from .domain import Ingredients, Sizes, in_words, ingredients
 from .errors import FalseStep, UndecidedStep
 from .matrix_normal import entry_sides
@@ -16,7 +17,14 @@ from .printing import RELATIONS_PLAIN, plain
 from .relations import concluded, require_chain, require_one_approach, weakest
 from .remainder import approach_in_words
 from .result import Conclusion, Result, Step, register
-from .reuse import candidates, first_decided, require_usable, restricted_sizes, standing_of
+from .reuse import (
+    candidates,
+    evidence_of,
+    first_decided,
+    require_usable,
+    restricted_sizes,
+    standing_of,
+)
 from .timing import budget
 
 
@@ -41,6 +49,7 @@ class Derivation:
         self.sizes = sizes
         self.where = where
         self.lines: list[_Line] = []
+        self.defined: tuple[tuple[Any, Any], ...] = ()
 
     def equals(self, right: Any, *, because: str, **options: Any) -> "Derivation":
         """The last expression equals `right`.
@@ -162,6 +171,8 @@ class Derivation:
         self._found(right)
         for result in using:
             require_usable(result, self.where)
+        defined = tuple(dict.fromkeys((*self.defined, *defined_by(using))))
+        require_consistent(defined)
         if using:
             sizes = restricted_sizes(using, sizes)
         require_one_approach((line.step.when for line in self.lines), when)
@@ -179,13 +190,15 @@ class Derivation:
         with budget(STEP_SECONDS):
             (verdict, found), seconds = timed(lambda: first_decided(map(one, pairs)))
         self._require_standing(Claim(relation, (left, right)), verdict, because)
+        self.defined = defined
         standing = weakest([verdict.standing or PROVED, *map(standing_of, using)])
         labels = tuple(result.label for result in using)
         means = verdict.means + "".join(f", from ({label})" for label in labels)
         concerned = [s for s in sizes or {} if s in found.sizes or using]
         used = {s: sizes[s] for s in concerned} if sizes else {}
+        points, digits = evidence_of(verdict, using)
         step = Step(
-            relation, because, means, standing, seconds, verdict.points, when, order, labels
+            relation, because, means, standing, seconds, points, when, order, labels, digits
         )
         sources = tuple(result.source for result in using if result.source)
         self.lines.append(_Line(step, right, used if standing != PROVED else None, sources))
@@ -253,6 +266,7 @@ class Derivation:
             steps=tuple(line.step for line in self.lines),
             source=",".join(dict.fromkeys(s for line in self.lines for s in line.sources)),
             conditions=self.where,
+            defined=self.defined,
             whole=show == "chain" or (show == "auto" and len(self.lines) <= 4),
             left=left,
         )

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import mpmath
 import sympy
 from sympy import Expr, S
 
 from . import approximations, exact, inequalities, matrix_normal, normal
+from .cases import KINKED, in_every_case
 from .closed_forms import in_closed_form
 from .conditions import parametrizations
 from .definedness import Demand, Recording, recorded, unmet_for_all_sizes
@@ -25,8 +27,11 @@ from .general import expand_names
 from .induction import by_induction
 from .integrals import Integral
 from .limits import departs, limit_is
+from .matrix_powers import Exponential
+from .near_misses import require_none_at_kinks, require_none_downhill
 from .operators import Indicator
-from .refute import Counterexample, search
+from .pairs import nonnegative_in_pairs
+from .refute import AGREED, Counterexample, search
 from .signs import is_nonnegative, is_positive
 from .timing import TookTooLong, within
 from .zeros import Refuted, require_defined, require_no_crossing, require_no_jump
@@ -38,7 +43,8 @@ TRIAL_SIZES, MORE_SIZES = (1, 2, 3), (1, 2, 3, 4, 7)
 PROVED, SIZES, EVIDENCE = "proved", "proved for sizes", "evidence"
 FAILURES = (
     Unsupported, Undefined, TookTooLong, NotImplementedError, RecursionError, ValueError,
-    TypeError, ArithmeticError, AttributeError, sympy.polys.polyerrors.BasePolynomialError,
+    TypeError, ArithmeticError, AttributeError, LookupError, mpmath.libmp.NoConvergence,
+    sympy.polys.polyerrors.BasePolynomialError,
 )  # fmt: skip
 
 _SMOOTH = (sympy.exp, sympy.log, sympy.sin, sympy.cos, sympy.atan, sympy.sinh, sympy.cosh)
@@ -54,6 +60,7 @@ class Verdict:
     tried: tuple[str, ...] = ()
     counterexample: Counterexample | None = None
     points: int = 0
+    digits: int = AGREED
     nowhere: bool = False  # no point was found at which a side has a value
 
 
@@ -89,6 +96,13 @@ def _general_inequality(claim: Claim) -> bool:
     return test(difference) or test(normal.to_expr(normal.normal(difference)))
 
 
+def _general_pairs(claim: Claim) -> bool:
+    if claim.relation not in ("<=", ">="):
+        return False
+    left, right = (expand_names(side) for side in claim.sides)
+    return nonnegative_in_pairs(right - left if claim.relation == "<=" else left - right)
+
+
 def _general_induction(claim: Claim) -> bool:
     return claim.relation == "==" and by_induction(*claim.sides)
 
@@ -106,12 +120,19 @@ GENERAL: list[tuple[str, Callable[[Claim], bool]]] = [
     *matrix_normal.GENERAL,
     ("both sides have one normal form of sums, whatever the sizes", _general_equality),
     ("the difference is made of squares and positive factors", _general_inequality),
+    ("the terms of the double sum, two by two, are at least 0, whatever the sizes", _general_pairs),
     ("Taylor's theorem: the derivatives at the point agree, whatever the sizes", _general_order),
     ("induction: the first value and the step hold as identities", _general_induction),
 ]
 
 
 # Written out with plain symbols.
+
+
+def _by_cases(left: Expr, right: Expr) -> bool:
+    if not (left - right).has(*KINKED):
+        return False
+    return in_every_case(left - right, lambda case: exact.equal(case, S.Zero))
 
 
 def _by_simplify(left: Expr, right: Expr) -> bool:
@@ -180,6 +201,7 @@ DECIDERS: list[tuple[str, Callable[[Expr, Expr], bool]]] = [
     ("both sides are maxima over the same expressions", exact.equal_maxima),
     ("exponentials of both sides agree", exact.equal_logarithms),
     ("over a common denominator the difference expands to 0", _by_common_denominator),
+    ("equal in each case of absolute values and maxima", _by_cases),
     ("SymPy simplifies the difference to 0", _by_simplify),
     ("SymPy expands the difference to 0", _by_expansion),
     ("equal derivatives and one equal value", _by_derivatives),
@@ -196,9 +218,9 @@ def _stands(left: Expr, right: Expr, instance: Instance) -> bool:
     return search("==", (left, right), [Instance({}, {}, met)], per_instance=POINTS, seed=17).stands
 
 
-def _inequality(relation: str, left: Expr, right: Expr) -> bool:
+def _inequality(relation: str, left: Expr, right: Expr) -> str | None:
     difference = right - left if relation in ("<=", "<") else left - right
-    return inequalities.at_least_zero(difference, strict=relation in ("<", ">"))
+    return inequalities.means(difference, strict=relation in ("<", ">"))
 
 
 def decide_written_out(claim: Claim, instance: Instance) -> str | None:
@@ -268,8 +290,7 @@ def _decide_closed(claim: Claim, left: Any, right: Any, instance: Instance) -> s
         holds = limit_is(left, right, claim.when, instance.conditions)
         return "a limit that SymPy finds" if holds else None
     if claim.relation != "==":
-        holds = _inequality(claim.relation, left, right)
-        return "the sign of the difference shows in its form" if holds else None
+        return _inequality(claim.relation, left, right)
     for words, decider in DECIDERS:
         try:
             if decider(left, right) and (words not in DOUBTED or _stands(left, right, instance)):
@@ -294,15 +315,31 @@ def decide(claim: Claim, found: Ingredients, sizes: Sizes | None, *, evidence: b
     try:
         proof = _proof(claim, found, sizes, trial, tried)
     except Refuted as error:
-        return Verdict(None, "zeros of denominators", counterexample=error.counterexample)
+        if _written_out_in_full(claim, found):
+            return Verdict(None, "zeros of denominators", counterexample=error.counterexample)
+        tried.append(
+            f"zeros of denominators: {error} may be no point of the domain, or of the form only "
+            "in which a matrix is written out"
+        )
+        proof = None
     if proof is not None:
         return replace(proof, points=refuted.points)
     if evidence:
         more = _refute(claim, found, trial, EVIDENCE_POINTS)
         if more.counterexample is not None or more.points:
             shown = None if more.counterexample else EVIDENCE
-            return Verdict(shown, more.means, tuple(tried), more.counterexample, more.points)
+            return replace(more, standing=shown, tried=tuple(tried))
     return Verdict(None, "", tuple(tried))
+
+
+def _written_out_in_full(claim: Claim, found: Ingredients) -> bool:
+    """Whether a point of the written-out sides is one of the domain, and has their values.
+
+    What is stated of a matrix is not in its written-out entries, and the closed form of an
+    exponential is 0/0 where eigenvalues meet.
+    """
+    bound = any(getattr(array, "constrained", False) for array in found.arrays)
+    return not bound and not any(side.has(Exponential) for side in claim.sides)
 
 
 def _proof(
@@ -359,15 +396,18 @@ def _defined_in_cases(claim: Claim, found: Ingredients, trial: Sizes) -> bool:
     for instance in _spread(list(instances(found, trial)), 8):
         sides, demands = _written_out(claim, instance)
         require_no_jump(claim.relation, sides, instance)
+        require_none_at_kinks(claim.relation, sides, instance)
         if claim.relation != "==":
             require_no_crossing(claim.relation, sides, instance)
+            require_none_downhill(claim.relation, sides, instance)
         require_defined(demands, sides, instance)
     return True
 
 
 def _trial_sizes(found: Ingredients, sizes: Sizes | None) -> dict[Any, tuple[int, ...]]:
     given = sizes or {}
-    few = len(found.sizes) == 1 and not found.paths
+    bound = any(getattr(array, "facts", ()) for array in found.arrays)  # each point is sought
+    few = len(found.sizes) == 1 and not found.paths and not bound
     return {size: given.get(size, MORE_SIZES if few else TRIAL_SIZES) for size in found.sizes}
 
 
@@ -424,7 +464,7 @@ def _refute(claim: Claim, found: Ingredients, sizes: Sizes, points: int) -> Verd
     if result.undefined and not result.points:
         return Verdict(None, "no point was found at which a side has a value", nowhere=True)
     words = f"{result.points} random points, corners included, {result.digits} digits"
-    return Verdict(None, words, counterexample=result.counterexample, points=result.points)
+    return Verdict(None, words, (), result.counterexample, result.points, result.digits)
 
 
 def _refute_limit(claim: Claim, when: tuple[Any, Any, str], chosen: list[Instance]) -> Verdict:

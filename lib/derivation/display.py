@@ -21,7 +21,7 @@ WIDTH = 88
 MEANING = {
     "proved": "Proved by the computer algebra system for all values in the domain.",
     "proved for sizes": "Proved symbolically for every one of the named sizes.",
-    "evidence": "No proof: numerical evidence at random points with 50 digits.",
+    "evidence": "No proof: numerical evidence at random points, to so many digits.",
     "definition": "A definition: nothing to prove.",
     "cited": "Not checked here: the source named supports it.",
 }

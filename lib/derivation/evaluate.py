@@ -106,7 +106,7 @@ class Evaluator:
             return self.backend.constant(value) if isinstance(value, int) else value
         if expr in scope.replaced:
             _, new, outer = scope.replaced[expr]
-            return self.value(new, outer)
+            return self.backend.admitted(expr, self.value(new, outer))
         return self.backend.symbol(expr)
 
     def _indexed(self, expr: Indexed, scope: Scope) -> Any:
@@ -120,7 +120,8 @@ class Evaluator:
         if expr.base in scope.replaced:
             pattern, new, outer = scope.replaced[expr.base]
             bound = dict(zip(pattern.indices, indices, strict=True))
-            return self.value(new, Scope({**outer.bindings, **bound}, outer.replaced))
+            value = self.value(new, Scope({**outer.bindings, **bound}, outer.replaced))
+            return self.backend.admitted(expr.base, value)
         if hasattr(expr.base, "prepare"):  # a matrix of which something is known
             expr.base.prepare(self)
         return self.backend.entry(expr.base, indices)
@@ -254,7 +255,10 @@ class Evaluator:
         keep = all(isinstance(a, (int, tuple)) for a in arguments)
         if keep and key in self._kept:
             return self._kept[key][0]
-        bindings = dict(zip(expr.named.parameters, arguments, strict=True))
+        bindings = {
+            name: self.backend.admitted(name, value) if type(name) is Symbol else value
+            for name, value in zip(expr.named.parameters, arguments, strict=True)
+        }
         body = self._body(expr.named, bindings)
         result = self.value(body, Scope(bindings, scope.replaced))
         if keep:

@@ -55,7 +55,7 @@ class Flattener:
         if expr.is_Pow and expr.exp.is_Integer and expr.base != S.Exp1:
             return self._flat(expr.base) ** expr.exp
         if isinstance(expr, sympy.exp) or expr == S.Exp1:
-            return self._exponential(self._flat(sympy.sympify(expr.exp)))
+            return self._exponential(self._flat(S.One if expr == S.Exp1 else expr.exp))
         if expr.is_Pow and is_positive(expr.base):
             return self._exponential(
                 sympy.expand(self._flat(expr.exp) * self._logarithm(expr.base))

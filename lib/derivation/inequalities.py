@@ -7,24 +7,43 @@ import sympy
 from sympy import Dummy, Expr, Max, S
 from sympy.polys.rings import PolyElement
 
+from .cases import KINKED, in_every_case
 from .errors import Undefined, Unsupported
 from .exact import Flattener, without_roots
+from .monotone import nonnegative_by_calculus
 from .quotients import quotient
 from .signs import is_nonnegative, is_positive
 
+MAX_POWER = 60  # factors of higher polynomials take long
+FORM = "the sign of the difference shows in its form"
+
 
 def at_least_zero(difference: Expr, *, strict: bool = False) -> bool:
-    """Whether `difference` is surely at least zero (more than zero if `strict`).
+    """Whether `difference` is surely at least zero (more than zero if `strict`)."""
+    return means(difference, strict=strict) is not None
+
+
+def means(difference: Expr, *, strict: bool = False) -> str | None:
+    """How `difference` is seen to be at least zero (more than zero if `strict`), or None.
 
     Tried in turn: signs read off the form; the factors of the quotient; differences of squares;
-    the case of each entry being the largest, written as the largest minus something nonnegative.
+    the case of each entry being the largest, written as the largest minus something nonnegative;
+    calculus in one variable; the cases of absolute values and maxima.
     """
     if difference.has(sympy.sinh, sympy.cosh, sympy.tanh):
         difference = difference.rewrite(sympy.exp)
     if _by_form(difference, strict):
-        return True
+        return FORM
     cases = _cases(difference)
-    return bool(cases) and all(_by_form(case, strict) for case in cases)
+    if cases and all(_by_form(case, strict) for case in cases):
+        return FORM
+    if nonnegative_by_calculus(difference, strict=strict):
+        return "calculus in one variable: signs of derivatives between stationary points"
+    if difference.has(*KINKED) and in_every_case(
+        difference, lambda case: at_least_zero(case, strict=strict)
+    ):
+        return "the sign of the difference in each case of absolute values and maxima"
+    return None
 
 
 def _by_form(expr: Expr, strict: bool) -> bool:
@@ -59,6 +78,8 @@ def _sign(polynomial: PolyElement, flattener: Flattener, *, strict: bool) -> int
             return sign
         if _decaying(signed, flattener, strict) or _without_roots(signed, strict):
             return sign
+    if max(polynomial.degrees(), default=0) > MAX_POWER:
+        return 0
     _, factors = polynomial.factor_list()
     if len(factors) < 2 and not any(power > 1 for _, power in factors):
         return 0
@@ -133,7 +154,7 @@ def _logs_positive(polynomial: PolyElement, flattener: Flattener, strict: bool) 
     product, exponent = S.One, S.Zero
     for term in sympy.Add.make_args(sympy.expand(expr / shared)):
         coefficient, symbol = term.as_coeff_Mul()
-        if symbol in logs and coefficient.is_Integer:
+        if symbol in logs and coefficient.is_Integer and abs(coefficient) <= MAX_POWER:
             product *= flattener.meaning[symbol].args[0] ** coefficient
         elif term.free_symbols.isdisjoint(logs):
             exponent += flattener.meant(term)

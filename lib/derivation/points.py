@@ -235,7 +235,7 @@ def _polynomial_roots(condition: Any, symbol: Symbol, values: dict[Symbol, Any])
         return []
     try:
         roots = sympy.Poly(difference, symbol).nroots(n=17, maxsteps=100)
-    except (sympy.polys.polyerrors.BasePolynomialError, mpmath.NoConvergence):
+    except (sympy.polys.polyerrors.BasePolynomialError, mpmath.libmp.NoConvergence):
         return []
     return [float(r) for r in roots if r.is_real]
 

@@ -1,4 +1,8 @@
-"""Look for a counterexample: evaluation with 50 digits, at simple points first."""
+"""Look for a counterexample: evaluation with 50 digits, at simple points first.
+
+Sides that share 45 digits count as equal; where they do not, 400 digits tell a small difference
+from what rounding leaves of a zero.
+"""
 
 import functools
 import operator
@@ -15,11 +19,14 @@ from .errors import OutOfRange, Undefined, Unsettled
 from .evaluate import Evaluator, Scope
 from .points import PATTERNS, NoPoint, Sample, in_domain, meets, sampler
 from .quadrature import Loss
+from .summation import NEARLY_EXACT
 
 FINE_DIGITS, FINEST_DIGITS = 200, 400
 LEAST, ENOUGH = 4, 6.0  # points that suffice when they take more than so many seconds
 SAVED = 4.0  # seconds less for points that need quadrature
-TOLERANCE = mpmath.mpf(10) ** -30
+AGREED = 45  # of DIGITS, that two sides must share; the others are left to rounding
+TOLERANCE = mpmath.mpf(10) ** -AGREED
+NEGLIGIBLE = mpmath.mpf(10) ** -30  # beside the other part of a number that is shown
 SHRINKS = (
     lambda part: mpmath.nint(part),
     lambda part: mpmath.nint(2 * part) / 2,
@@ -45,7 +52,7 @@ class Search:
     counterexample: Counterexample | None
     points: int
     undefined: int
-    digits: int = DIGITS
+    digits: int = AGREED
 
     @property
     def stands(self) -> bool:
@@ -82,12 +89,12 @@ def search(
                 continue
             if isinstance(verdict, Counterexample):
                 simpler = _simpler(attempt, draw, instance)
-                return Search(simpler or verdict, tried + 1, undefined, seen.whole(DIGITS))
+                return Search(simpler or verdict, tried + 1, undefined, seen.whole(AGREED))
             tried += verdict
             undefined += not verdict
             if tried >= LEAST and time.monotonic() > ends - (0 if seen.exact else SAVED):
-                return Search(None, tried, undefined, seen.whole(DIGITS))
-    return Search(None, tried, undefined, seen.whole(DIGITS))
+                return Search(None, tried, undefined, seen.whole(AGREED))
+    return Search(None, tried, undefined, seen.whole(AGREED))
 
 
 def _with_a_point(chosen: Iterable[Instance]) -> list[Instance]:
@@ -133,18 +140,20 @@ def _try(
 ) -> bool | Counterexample:
     """Whether the point could be tried, or the counterexample that it is."""
     try:
-        left, right, point, slack = _values(sides, instance, draw, DIGITS, seen)
+        own = Loss()
+        left, right, point, slack = _values(sides, instance, draw, DIGITS, own)
+        seen.digits = min(seen.digits, own.digits)
     except Unsettled:  # by quadrature, at this point
         return False
     if isinstance(left, Undefined) and isinstance(right, Undefined):
         return False
     if _failed(left, right) or not _holds(relation, left, right, slack):
         finely: bool | None = False
-        if not _failed(left, right) and slack == 0:
+        if not _failed(left, right) and own.digits >= NEARLY_EXACT:
             finely = _holds_finely(relation, sides, instance, draw, abs(left - right))
         if finely is not False:
             return finely is True
-        return Counterexample(_describe(instance, point), show_value(left), show_value(right))
+        return Counterexample(_describe(instance, point), *_show_apart(left, right))
     return True
 
 
@@ -180,7 +189,7 @@ def _holds_finely(
         shrunk = mpmath.mpf(10) ** (-(FINEST_DIGITS - FINE_DIGITS) // 2)
         if after <= max(before, gap * shrunk) * shrunk:
             return relation in ("==", "<=", ">=")
-        noise = TOLERANCE * (abs(fine[0]) + abs(fine[1]))
+        noise = shrunk * (abs(fine[0]) + abs(fine[1]))
         real = all(abs(mpmath.im(v)) <= noise for v in fine)
         return bool(relation != "==" and real and _ORDER[relation](*map(mpmath.re, fine)))
 
@@ -227,7 +236,7 @@ def _describe(instance: Instance, point: dict[Any, Any]) -> str:
     return ", ".join(parts) or "every point"
 
 
-def show_value(value: Any) -> str:
+def show_value(value: Any, digits: int = 12) -> str:
     """A number as a reader writes it: 1, 0.5, 2 + 3i, 1.41421356237; or why there is none.
 
     >>> show_value(mpmath.mpf(1)), show_value(mpmath.mpc(2, -1))
@@ -236,15 +245,24 @@ def show_value(value: Any) -> str:
     if isinstance(value, Exception):
         return f"undefined ({value})"
     real, imaginary = mpmath.re(value), mpmath.im(value)
-    if abs(imaginary) <= TOLERANCE * abs(real):
-        return _short(real)
-    if abs(real) <= TOLERANCE * abs(imaginary):
-        return f"{_short(imaginary)}i"
+    if abs(imaginary) <= NEGLIGIBLE * abs(real):
+        return _short(real, digits)
+    if abs(real) <= NEGLIGIBLE * abs(imaginary):
+        return f"{_short(imaginary, digits)}i"
     sign = "-" if imaginary < 0 else "+"
-    return f"{_short(real)} {sign} {_short(abs(imaginary))}i"
+    return f"{_short(real, digits)} {sign} {_short(abs(imaginary), digits)}i"
 
 
-def _short(number: Any) -> str:
+def _show_apart(left: Any, right: Any) -> tuple[str, str]:
+    """Both values, with as many digits as it takes to see that they differ."""
+    for digits in (12, 20, 30, DIGITS):
+        texts = show_value(left, digits), show_value(right, digits)
+        if texts[0] != texts[1] or _failed(left, right):
+            break
+    return texts
+
+
+def _short(number: Any, digits: int) -> str:
     if number == mpmath.nint(number) and abs(number) < 10**12:
         return str(int(number))
-    return str(mpmath.nstr(number, 12))
+    return str(mpmath.nstr(number, digits))

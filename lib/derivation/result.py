@@ -12,6 +12,7 @@ from .names import Head
 from .operators import partial
 from .oracle import Oracle
 from .printing import RELATIONS_LATEX, RELATIONS_PLAIN, latex, plain
+from .refute import AGREED
 
 MIME = "application/vnd.derive-implement-train.result+json"
 RESTATED = "application/vnd.derive-implement-train.restated+json"
@@ -39,6 +40,7 @@ class Step:
     when: tuple[Any, Any, str] | None = None
     order: Any = None
     using: tuple[str, ...] = ()
+    digits: int = AGREED
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Result:
     source: str = ""
     conditions: tuple[Any, ...] = ()
     finding: str = ""
+    defined: tuple[tuple[Any, Any], ...] = ()  # the definitions that it rests on
     module: str = field(default="", compare=False)
 
     @property
@@ -76,8 +79,11 @@ class Result:
         if self.standing == SIZES:
             return f"proved for {sizes_in_words(self.sizes)}{self._rests_on()}"
         if self.standing == EVIDENCE:
-            points = min(s.points for s in self.steps if s.standing == EVIDENCE)
-            return f"evidence: {points} points, 50 digits{self._rests_on()}"
+            own = [s for s in self.steps if s.standing == EVIDENCE]
+            if any(s.when for s in own):
+                return f"evidence: values near the limit point{self._rests_on()}"
+            points, digits = min(s.points for s in own), min(s.digits for s in own)
+            return f"evidence: {points} points, {digits} digits{self._rests_on()}"
         text = f"cited: {self.source}" if self.standing == "cited" else self.standing
         return text + self._rests_on()
 

@@ -11,10 +11,10 @@ from typing import Any
 import sympy
 from sympy import Expr, Symbol
 
-from .decide import PROVED, Verdict
+from .decide import EVIDENCE, PROVED, Verdict
 from .domain import Ingredients, ingredients
 from .names import Call, Head, free_names
-from .operators import Partial, Replaced
+from .operators import Partial, PathSum, Replaced
 from .printing import plain
 from .ranges import surely_nonnegative
 from .signs import is_nonnegative, is_positive, is_real
@@ -86,6 +86,14 @@ def restricted_sizes(results: Sequence[Any], sizes: Any) -> dict[Any, tuple[int,
     return chosen or None
 
 
+def evidence_of(verdict: Verdict, results: Sequence[Any]) -> tuple[int, int]:
+    """Points and digits of a step, those of the evidence that it rests on where they are fewer."""
+    weak = [s for result in results for s in result.steps if s.standing == EVIDENCE]
+    own = [(verdict.points, verdict.digits)] if verdict.standing == EVIDENCE or not weak else []
+    pairs = own + [(s.points, s.digits) for s in weak]
+    return min(p for p, _ in pairs), min(d for _, d in pairs)
+
+
 def standing_of(result: Any) -> str:
     """What rests on this result is proved at most so."""
     return PROVED if result.standing == "definition" else str(result.standing)
@@ -121,11 +129,36 @@ def _apply(expr: Any, left: Any, right: Any, free: frozenset[Any]) -> Any:
         return expr
     if not all(map(_within_own_range, expr.args)):  # an index says less than its sum
         return expr
+    if _captures(expr, left, right):
+        return expr
     return expr.func(*(_apply(a, left, right, free) for a in expr.args))
 
 
+def _captures(expr: Any, left: Any, right: Any) -> bool:
+    """Whether a rule that is used inside of `expr` would lose a name of its right side to it.
+
+    With x = a[n] for one n, the sum of x over n is no sum of a[n]; with x = y, the slope of x y
+    by y is not that of y².
+    """
+    bound = {limit[0] for limit in expr.args if _is_limit(limit)} | set(getattr(expr, "binds", ()))
+    if isinstance(expr, PathSum):
+        bound.add(expr.args[1])
+    loose = set(free_names(right)) | right.free_symbols
+    loose -= set(free_names(left)) | (left.free_symbols if isinstance(left, Call) else set())
+    if isinstance(expr, Partial) and not isinstance(left, Call):
+        by = expr.args[1]
+        bound.add(by if isinstance(by, Symbol) else by.base.label)
+        own = left.free_symbols if isinstance(left, (Symbol, sympy.Indexed)) else set()
+        loose = (right.free_symbols - left.free_symbols) | own
+    return bool(bound & loose)
+
+
+def _is_limit(limit: Any) -> bool:
+    return isinstance(limit, sympy.Tuple) and len(limit) == 3 and isinstance(limit[0], Index)
+
+
 def _within_own_range(limit: Any) -> bool:
-    if not (isinstance(limit, sympy.Tuple) and len(limit) == 3 and isinstance(limit[0], Index)):
+    if not _is_limit(limit):
         return True
     name, low, high = limit
     return surely_nonnegative(low - name.lower) and surely_nonnegative(name.upper - high)

@@ -4,6 +4,7 @@ from typing import Any
 
 from .checked import expression
 from .conditions import checked_conditions
+from .definitions import require_name, require_possible
 from .domain import in_words, ingredients
 from .names import Abbreviation, Recursion
 from .printing import RELATIONS_PLAIN
@@ -15,6 +16,7 @@ def define(label: str, left: Any, right: Any = None, *, title: str = "", where: 
 
     Raises:
         TypeError: When an expression is given without its right side.
+        ValueError: When the left side is no name, or the right side cannot be its value.
     """
     if isinstance(left, (Abbreviation, Recursion)):
         equations = list(left.equations())
@@ -22,6 +24,8 @@ def define(label: str, left: Any, right: Any = None, *, title: str = "", where: 
         raise TypeError("give a right side, or an abbreviation or recursion")
     else:
         equations = [(expression(left), expression(right), "")]
+        require_name(equations[0][0])
+        require_possible(*equations[0][:2], checked_conditions(where))
     sides = (e for lhs, rhs, _ in equations for e in (lhs, rhs))
     found = ingredients(*sides, where=checked_conditions(where))
     whole = equations[-1] if len(equations) == 1 else (equations[-1][0], equations[-1][0], "")

@@ -10,6 +10,7 @@ from .errors import OutOfRange, Undefined, Unsettled, Unsupported
 from .quadrature import WANTED, WORKING, Loss
 
 _BLOCK, _MOST = 64, 4096
+NEARLY_EXACT = 10**5  # digits of a number with an absolute error, but no other
 _FAR = (10**4, 10**5, 10**6, 10**12, 10**18, 10**24)
 
 
@@ -110,6 +111,10 @@ def difference_quotient(
             result = mpmath.fsum(signed) / step**order
             if order == 1:
                 _require_smooth(values, shifted(centre, trial), result, step)
+            # Beside a large value the change of a tiny one is lost: exp(-10^6) beside 1.
+            noise = max(map(abs, values)) * mpmath.mpf(10) ** (5 - 2 * digits)
+            if abs(result) < noise * mpmath.mpf(10) ** digits:
+                loss.note(NEARLY_EXACT, noise)
         return +result
     half = 4 + (order - 1) // 2
     with mpmath.workdps(WORKING):

@@ -26,6 +26,10 @@ class Backend:
         """The value of a plain symbol."""
         raise Unsupported(_NO_NUMBERS)
 
+    def admitted(self, name: Any, value: Any) -> Any:
+        """A value that stands for a symbol or an array's entry; outside its domain, an error."""
+        return value
+
     def entry(self, array: Any, indices: tuple[int, ...]) -> Any:
         """The value of an array at 1-based indices."""
         raise Unsupported(_NO_NUMBERS)

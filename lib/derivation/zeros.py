@@ -20,14 +20,13 @@ TRIES = (("simple", 0), ("ones", 0), ("equal", 0), ("simple", 1), ("simple", 2),
 GRID = [k / 4 + 0.013 for k in range(-48, 49)]
 FAILURES = (
     TookTooLong, Unsupported, NotImplementedError, ValueError, TypeError, AttributeError,
-    ArithmeticError, RecursionError, IndexError, KeyError,
+    ArithmeticError, RecursionError, IndexError, KeyError, mpmath.libmp.NoConvergence,
     sympy.polys.polyerrors.BasePolynomialError,
 )  # fmt: skip
 
 JUMPING = (sympy.sign, sympy.Heaviside)
 
 Point = Mapping[Symbol, Expr]
-
 
 # What SymPy solved, or tried to: the same zeros are asked for by proofs and for every size.
 _known_roots: dict[tuple[Expr, Symbol], list[Expr]] = {}
@@ -190,7 +189,7 @@ def require_defined(
     for demand in missing:
         side = 0 if demand in demands[0] else 1
         point = failing(demand, demands[1 - side], instance.conditions)
-        if point is not None:
+        if point is not None and _has_value(sides[1 - side], point):
             raise Refuted(_counterexample(demand, point, side, sides, instance))
     if missing:
         raise Unsupported(
@@ -224,7 +223,10 @@ def require_no_crossing(relation: str, sides: list[Any], instance: Instance) -> 
 def _between_roots(line: Expr, symbol: Symbol) -> list[Any]:
     if line.free_symbols != {symbol}:
         return []
-    roots = sorted({r for r in sympy.Poly(line, symbol).nroots(n=20) if r.is_real})
+    try:
+        roots = sorted({r for r in sympy.Poly(line, symbol).nroots(n=20) if r.is_real})
+    except mpmath.libmp.NoConvergence:  # as with a double root
+        return []
     marks = [_number(r) for r in roots]
     inner = [(a + b) / 2 for a, b in itertools.pairwise(marks)]
     return [*inner, marks[0] - 1, marks[-1] + 1] if marks else []
@@ -255,6 +257,13 @@ def _counterexample(
     texts = [f"undefined: {demand.expr} is 0 there"] * 2
     texts[1 - side] = _value_at(sides[1 - side], point)
     return Counterexample(where or "every point", *texts)
+
+
+def _has_value(side: Any, point: Point) -> bool:
+    try:
+        return bool(mpmath.isfinite(_number(side.subs(dict(point)))))
+    except FAILURES:
+        return True  # of what has no number, an unknown function say, its demands tell
 
 
 def _value_at(side: Any, point: Point) -> str:
