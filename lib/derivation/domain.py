@@ -12,6 +12,7 @@ from .conditions import of_indices, written_out
 from .evaluate import Backend, Evaluator, Scope
 from .names import Abbreviation, Call, Head, free_names
 from .operators import BigMax, Node, PathSum, Replaced
+from .page_names import require_one_meaning
 from .points import PATTERNS as PATTERNS
 from .points import sampler as sampler
 from .printing import greek, words
@@ -63,6 +64,7 @@ def ingredients(*expressions: Any, where: tuple[Any, ...] = ()) -> Ingredients:
         if expr not in where or of_indices(expr):
             found.free |= free_names(expr)
     _require_distinct(found, bound)
+    require_one_meaning(seen, bound)
     for expr in seen:
         _require_unshadowed(expr)
     return found

@@ -13,6 +13,8 @@ from .operators import Node, Partial
 class Coefficient(Node):
     """The coefficient of z^n in the expansion of a function about 0: args (body, z, n)."""
 
+    is_big = True
+
     @property
     def binds(self) -> frozenset[Any]:
         """The variable of the series."""
@@ -52,10 +54,7 @@ class Coefficient(Node):
 
     def _latex(self, printer: Any) -> str:
         body, z, n = self.args
-        printed = printer._print(body)
-        if body.is_Add:
-            printed = rf"\left({printed}\right)"
-        return rf"[{printer._print(z)}^{{{printer._print(n)}}}] \, {printed}"
+        return rf"[{printer._print(z)}^{{{printer._print(n)}}}] \, {printer.body(body)}"
 
     def _sympystr(self, printer: Any) -> str:
         body, z, n = map(printer._print, self.args)

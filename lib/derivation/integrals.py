@@ -104,10 +104,7 @@ class Integral(Node):
             rf"\int_{{{printer._print(low)}}}^{{{printer._print(high)}}} " for _, low, high in ends
         )
         names = r" \, ".join(rf"d{printer._print(x)}" for x, _, _ in reversed(ends))
-        inner = printer._print(body)
-        if body.is_Add:
-            inner = rf"\left({inner}\right)"
-        return rf"{signs}{inner} \, {names}"
+        return rf"{signs}{printer.body(body)} \, {names}"
 
     def _sympystr(self, printer: Any) -> str:
         x, low, high = self.args[1]
@@ -129,7 +126,7 @@ class Expectation(Integral):
 
     def _sympystr(self, printer: Any) -> str:
         inner, law = self.args[3], self.args[4]
-        return f"E[{printer._print(inner)}] over {_law_plain(law, printer)}"
+        return f"E[{printer._print(inner)} over {_law_plain(law, printer)}]"
 
 
 def _law_latex(law: Any, printer: Any) -> str:
@@ -292,7 +289,7 @@ def expectation(body: Any, variables: Any, law: Law) -> Expr:
     >>> x, m, v = real("x"), real("m"), positive("v")
     >>> second = expectation(x**2, x, normal(m, v))
     >>> print(second)
-    E[x**2] over x ~ normal(m, v)
+    E[x**2 over x ~ normal(m, v)]
     >>> derive(second).equals(m**2 + v, because="variance").named("doc-second-moment").standing
     'proved'
     """

@@ -18,6 +18,7 @@ from . import matrix_values as values
 from .errors import Unsupported
 from .names import Call
 from .operators import Node
+from .printing import brackets_itself
 from .symbols import Index
 
 _fresh = itertools.count()
@@ -171,7 +172,7 @@ def bracketed(printer: Any, part: Any, level: int, *, latex: bool) -> str:
     if own is None:
         own = precedence(part)
     loose = own < level or (text.startswith("-") and level > PRECEDENCE["Add"])
-    if not loose:
+    if not loose or (not latex and brackets_itself(text)):
         return text
     return rf"\left({text}\right)" if latex else f"({text})"
 

@@ -17,6 +17,8 @@ Of = Callable[[Any, Any], Expr]
 class Identity(MatrixNode):
     """The identity: args (size,)."""
 
+    head = "I"
+
     @property
     def shape(self) -> tuple[Any, Any]:
         """Square."""
@@ -35,7 +37,7 @@ class Identity(MatrixNode):
         return S.Zero
 
     def _latex(self, printer: Any) -> str:
-        return "I"
+        return self.head
 
     def _sympystr(self, printer: Any) -> str:
         return "I"
@@ -43,6 +45,8 @@ class Identity(MatrixNode):
 
 class Ones(MatrixNode):
     """The vector of ones: args (length,)."""
+
+    head = r"\mathbf{1}"
 
     @property
     def shape(self) -> tuple[Any, Any]:
@@ -63,7 +67,7 @@ class Ones(MatrixNode):
         return S.Zero
 
     def _latex(self, printer: Any) -> str:
-        return r"\mathbf{1}"
+        return self.head
 
     def _sympystr(self, printer: Any) -> str:
         return "ones"
@@ -71,6 +75,8 @@ class Ones(MatrixNode):
 
 class Basis(MatrixNode):
     """The vector with a one at an index: args (length, index)."""
+
+    head = r"\mathbf{e}"
 
     @property
     def shape(self) -> tuple[Any, Any]:
@@ -92,7 +98,7 @@ class Basis(MatrixNode):
         return S.Zero
 
     def _latex(self, printer: Any) -> str:
-        return rf"\mathbf{{e}}_{{{printer._print(self.args[1])}}}"
+        return rf"{self.head}_{{{printer._print(self.args[1])}}}"
 
     def _sympystr(self, printer: Any) -> str:
         return f"e[{printer._print(self.args[1])}]"
@@ -258,6 +264,8 @@ class Entrywise(MatrixNode):
 
 class Gradient(Entrywise):
     """The derivatives of a scalar by every entry: args (partial, i, j, scalar, letter)."""
+
+    precedence = PRECEDENCE["Mul"]  # bracketed inside products, which it would take in
 
     def _latex(self, printer: Any) -> str:
         scalar, matrix = self.args[3:]

@@ -21,6 +21,7 @@ from .matrix_scalars import EntryOf as EntryOf
 from .matrix_scalars import Explicit as Explicit
 from .matrix_scalars import Inner
 from .matrix_scalars import MatrixCall as MatrixCall
+from .printing import opens
 
 
 class MatrixSum(MatrixNode):
@@ -90,10 +91,9 @@ class Scaled(MatrixNode):
     def _latex(self, printer: Any) -> str:
         factor, matrix = self.args
         inner = bracketed(printer, matrix, PRECEDENCE["Mul"], latex=True)
-        number = "-" if factor == -1 else printer._print(factor)
-        if factor.is_Add:
-            number = rf"\left({number}\right)"
-        return f"- {inner}" if number == "-" else rf"{number} {inner}"
+        if factor == -1:
+            return f"- {inner}"
+        return f"{_front(printer, factor, latex=True)} {inner}"
 
     def _sympystr(self, printer: Any) -> str:
         factor, matrix = self.args
@@ -104,8 +104,17 @@ class Scaled(MatrixNode):
         below = bracketed(printer, denominator, PRECEDENCE["Pow"], latex=False)
         if numerator in (1, -1) and denominator != 1:
             return f"{'-' if numerator == -1 else ''}{inner}/{below}"
-        number = f"({printer._print(factor)})" if factor.is_Add else printer._print(factor)
-        return f"{number} {inner}"
+        return f"{_front(printer, factor, latex=False)} {inner}"
+
+
+def _front(printer: Any, factor: Any, *, latex: bool) -> str:
+    """A scalar before a matrix, in brackets where it would take the matrix in."""
+    minus = not factor.is_Add and factor.could_extract_minus_sign()
+    factor = -factor if minus else factor
+    text = bracketed(printer, factor, PRECEDENCE["Mul"], latex=latex)
+    if latex and opens(factor):
+        text = rf"\left({text}\right)"
+    return f"{'-' * minus}{' ' * (minus and latex)}{text}"
 
 
 class MatrixProduct(MatrixNode):

@@ -117,6 +117,8 @@ class Power(MatrixNode):
 class Exponential(MatrixNode):
     """The matrix exponential of `args[0]`."""
 
+    precedence = PRECEDENCE["Pow"]
+
     @property
     def shape(self) -> tuple[Any, Any]:
         """Square."""

@@ -1,5 +1,6 @@
 """Random matrices that meet what is stated of them: the points at which statements are tried."""
 
+import contextlib
 import itertools
 from typing import Any
 
@@ -7,13 +8,18 @@ import mpmath
 import sympy
 
 from .backends import DIGITS, Numeric, entry_symbol
-from .errors import OutOfRange, OutsideDomain, Undefined
+from .errors import OutOfRange, OutsideDomain, Undefined, Unsupported
 from .evaluate import Evaluator, Scope
+from .grids import Grid
 from .lazy_numpy import np
 from .points import sampler
 
-PATIENCE, STUCK = 16, 3
+PATIENCE, STUCK, ROUNDS, TINY = 16, 3, 60, 1e-40
+UNTRIED = (Unsupported, Undefined, TypeError, ValueError, ArithmeticError)  # not in doubles
+MOST_KEPT, MORE = 300, 15  # more digits than the statement is tried with
 SCALES = (mpmath.mpf(1), mpmath.mpf(100), mpmath.mpf("1e-3"), mpmath.mpf(10) ** 6)
+
+_found: dict[Any, list[Any]] = {}  # solutions by where they were sought from: a start, no more
 
 
 def sample_onto(array: Any, evaluator: Evaluator) -> None:
@@ -44,9 +50,9 @@ def sample_onto(array: Any, evaluator: Evaluator) -> None:
         elif attempt and array.has_property("invertible"):
             trial = [x + attempt * (k[0] == k[1]) for x, k in zip(trial, places, strict=True)]
         backend.point.update(zip(symbols, trial, strict=True))
-        if (not array.facts or _solve(array, backend, evaluator.sizes, symbols)) and _regular(
-            array, backend, places, symbols, shape
-        ):
+        with mpmath.workdps(mpmath.mp.dps + MORE):
+            found = not array.facts or _solve(array, backend, evaluator.sizes, symbols)
+        if found and _regular(array, backend, places, symbols, shape):
             return
     for symbol in symbols:
         backend.point.pop(symbol, None)
@@ -78,7 +84,7 @@ def _regular(array: Any, backend: Numeric, places: Any, symbols: Any, shape: Any
     return bool(abs(mpmath.det(full)) > mpmath.mpf("1e-4") * scale ** shape[0])
 
 
-def _residual(array: Any, backend: Numeric, sizes: Any) -> list[Any]:
+def _residual(array: Any, backend: Any, sizes: Any) -> list[Any]:
     evaluator = Evaluator(backend, sizes)
     result: list[Any] = []
     for left, right in array.facts:
@@ -91,14 +97,60 @@ def _residual(array: Any, backend: Numeric, sizes: Any) -> list[Any]:
     return result
 
 
+def _approached(array: Any, backend: Numeric, sizes: Any, symbols: list[sympy.Symbol]) -> None:
+    """Move the entries near a solution by Newton's method in double precision, if it finds one."""
+    where = np.array([float(backend.point[s]) for s in symbols])
+    for _ in range(ROUNDS):
+        value, slopes = _linearized(array, backend, sizes, symbols, where)
+        size = np.abs(value).max(initial=0)
+        if not np.isfinite(size) or not np.all(np.isfinite(slopes)):
+            return
+        if size <= 1e-9 * (1 + np.abs(where).max()):
+            backend.point.update(zip(symbols, map(mpmath.mpf, where.tolist()), strict=True))
+            return
+        where = where - np.linalg.pinv(slopes, rcond=1e-9) @ value
+
+
+def _linearized(
+    array: Any, backend: Numeric, sizes: Any, symbols: list[sympy.Symbol], where: Any
+) -> tuple[Any, Any]:
+    """The equations' differences in doubles, and their derivatives by the entries.
+
+    The derivatives are exact: f(x + i h) has the imaginary part h f'(x) for a tiny h, and all
+    entries are moved at once, each along an axis of its own.
+    """
+    columns = where[:, None] + 1j * TINY * np.eye(len(symbols))
+    moved = dict(zip(symbols, columns, strict=True))
+
+    def entry(other: Any, indices: tuple[int, ...]) -> Any:
+        found = moved.get(entry_symbol(other, indices))
+        return backend.entry(other, indices) if found is None else found
+
+    with np.errstate(all="ignore"):
+        found = _residual(array, Grid(backend.symbol, entry, 0), sizes)
+        values = np.array([np.broadcast_to(np.asarray(f), len(symbols)) for f in found])
+    return values.real[:, 0], values.imag / TINY
+
+
 def _solve(array: Any, backend: Numeric, sizes: Any, symbols: list[sympy.Symbol]) -> bool:
     """Newton's method; once near, the derivatives are kept: each round gains their 15 digits."""
     goal = mpmath.mpf(10) ** (8 - mpmath.mp.dps)
+    _residual(array, backend, sizes)  # chooses what other matrices the equations speak of
+    key = (array, tuple(sizes.items()), tuple((s, float(v)) for s, v in _reals(backend)))
+    if key in _found:  # with fewer digits perhaps
+        backend.point.update(zip(symbols, _found[key], strict=True))
+    else:
+        with contextlib.suppress(UNTRIED):  # then from where it stands, with all digits
+            _approached(array, backend, sizes, symbols)
     least, waited, solver, before, stuck = mpmath.inf, 0, None, mpmath.mpf(0), 0
     while waited < PATIENCE and stuck < STUCK:
         residual = _residual(array, backend, sizes)
         size = max(map(abs, residual), default=mpmath.mpf(0))
         if size <= goal * (1 + max(abs(backend.point[s]) for s in symbols)):
+            if mpmath.mp.dps <= DIGITS + MORE + 1:  # finer ones are no start: each has its own rest
+                if len(_found) > MOST_KEPT:
+                    _found.clear()
+                _found[key] = [backend.point[s] for s in symbols]
             return True
         waited = 0 if size < least / 2 else waited + 1
         if solver is None or size > 1e-6 or waited:
@@ -113,8 +165,19 @@ def _solve(array: Any, backend: Numeric, sizes: Any, symbols: list[sympy.Symbol]
     return False
 
 
+def _reals(backend: Numeric) -> list[tuple[sympy.Symbol, Any]]:
+    return [(s, v) for s, v in backend.point.items() if mpmath.im(v) == 0]
+
+
 def _slopes(array: Any, backend: Numeric, sizes: Any, symbols: Any, residual: list[Any]) -> Any:
     """The derivatives of the equations' differences by the entries, as doubles."""
+    where = np.array([float(backend.point[s]) for s in symbols])
+    try:
+        exact = _linearized(array, backend, sizes, symbols, where)[1]
+        if np.all(np.isfinite(exact)):
+            return exact
+    except UNTRIED:
+        pass
     columns = []
     with mpmath.workdps(DIGITS):
         step = mpmath.mpf(10) ** (-DIGITS // 2)

@@ -18,6 +18,7 @@ class Node(Expr):  # type: ignore[misc]
     """
 
     is_commutative = True
+    is_big = False  # whether it prints as a sign before its body, as a sum: what follows joins it
 
     def __new__(cls, *args: Any) -> "Node":
         """Build the node from SymPy expressions."""
@@ -79,9 +80,13 @@ def _is_real(part: Any) -> bool:
 class BigMax(Node):
     r"""max over an index: args (body, (n, low, high))."""
 
+    is_big = True
+
 
 class PathSum(Node):
     """Sum over all paths that meet the conditions: args (body, path, conditions)."""
+
+    is_big = True
 
     def real_parts(self) -> tuple[Any, ...]:
         """The body."""

@@ -1,5 +1,6 @@
 """Sums, products, fractions and roots that print exactly as the author wrote them."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,8 @@ import sympy
 from sympy import Expr, Integer
 from sympy.printing.precedence import PRECEDENCE, precedence
 
-from .operators import BigMax, Node, PathSum
+from .operators import Node, Replaced
+from .printing import opens
 
 
 class Arranged(Node):
@@ -68,7 +70,7 @@ class OrderedSum(Arranged):
 
     def _latex(self, printer: Any) -> str:
         def bracketed(term: Any, last: bool) -> bool:
-            return _is_sum(term) or (_opens(term) and not last and not isinstance(term, sympy.log))
+            return _is_sum(term) or (opens(term, ()) and not last)
 
         return self._joined(printer, r"\left(", r"\right)", bracketed)
 
@@ -89,9 +91,10 @@ class OrderedProduct(Arranged):
         last, text = len(self.args) - 1, ""
         for number, factor in enumerate(self.args):
             part = printer._print(factor)
-            if _is_sum(factor, number == 0) or (number < last and _opens(factor)):
+            barred = isinstance(factor, Replaced) and number > 0
+            if _is_sum(factor, number == 0) or barred or (number < last and opens(factor)):
                 part = rf"\left({part}\right)"
-            numbers = text[-1:].isdigit() and part[:1].isdigit()
+            numbers = text[-1:].isdigit() and re.match(r"\d|\\frac{\d", part)
             text += (r" \cdot " if numbers else r" \, ") * bool(number) + part
         return text
 
@@ -104,11 +107,6 @@ def _is_sum(part: Any, leading: bool = True) -> bool:
     """Whether a part needs brackets: a sum, or a minus sign that does not lead."""
     minus = leading and not part.is_Add and part.could_extract_minus_sign()
     return not minus and bool(precedence(part) <= PRECEDENCE["Add"])
-
-
-def _opens(factor: Any) -> bool:
-    """Whether what follows the factor would be read as a part of it: a big sum, a logarithm."""
-    return isinstance(factor, (sympy.Sum, sympy.Product, sympy.log, BigMax, PathSum))
 
 
 class Over(Arranged):

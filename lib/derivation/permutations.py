@@ -28,6 +28,8 @@ class PermutationPath(Path):
 class PermutationSum(Node):
     """Sum over all permutations: args (body, permutation)."""
 
+    is_big = True
+
     def evaluated(self, evaluator: Any, scope: Any) -> Any:
         """The sum of the body at every permutation."""
         body, pi = self.args
@@ -55,7 +57,7 @@ class PermutationSum(Node):
     def _latex(self, printer: Any) -> str:
         body, pi = self.args
         below = rf"{printer._print(pi)} \in S_{{{printer._print(pi.length)}}}"
-        return rf"\sum_{{{below}}} {_bracketed(body, printer)}"
+        return rf"\sum_{{{below}}} {printer.body(body)}"
 
     def _sympystr(self, printer: Any) -> str:
         body, pi = self.args
@@ -77,11 +79,6 @@ class PermutationMean(PermutationSum):
 
     def _sympystr(self, printer: Any) -> str:
         return super()._sympystr(printer).replace("sum(", "mean(", 1)
-
-
-def _bracketed(body: Any, printer: Any) -> str:
-    printed = printer._print(body)
-    return rf"\left({printed}\right)" if body.is_Add else str(printed)
 
 
 def permutation(name: str, size: Any) -> PermutationPath:

@@ -6,14 +6,14 @@ import re
 from typing import Any
 
 import sympy
-from sympy import Indexed, Symbol
+from sympy import Expr, Indexed, Symbol
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.pretty.pretty_symbology import pretty_symbol
 from sympy.printing.str import StrPrinter
 
 from .names import Call, Head, Recursion
-from .operators import BigMax, Node, Partial, PathMax, PathSum
+from .operators import BigMax, Node, Partial, PathMax, PathSum, Replaced
 from .symbols import Path, Typeset
 
 RELATIONS_LATEX = {
@@ -24,11 +24,17 @@ RELATIONS_PLAIN = {
     "==": "=", "<=": "≤", ">=": "≥", "<": "<", ">": ">", "->": "→", ":=": ":=",
     "~": "≈",
 }  # fmt: skip
-_BIG = (sympy.Sum, sympy.Product, BigMax, PathSum)
 
 
 def _is_big(expr: Any) -> bool:
-    return isinstance(expr, _BIG)
+    return isinstance(expr, (sympy.Sum, sympy.Product)) or getattr(expr, "is_big", False)
+
+
+def opens(expr: Any, kinds: tuple[type, ...] = (sympy.log,)) -> bool:
+    """Whether what is typeset after it would be read as a part of it: after a sum, a logarithm."""
+    if isinstance(expr, Expr) and expr.is_Mul:
+        return any(opens(part, kinds) for part in sympy.Mul.make_args(sympy.fraction(expr)[0]))
+    return _is_big(expr) or isinstance(expr, kinds)
 
 
 def _is_sum(expr: Any) -> bool:
@@ -87,10 +93,8 @@ class Latex(LatexPrinter):  # type: ignore[misc]
             return rf"- \left({self._print(expr.args[1])}\right)"
         numerator, denominator = sympy.fraction(expr)
         logs = [f for f in sympy.Mul.make_args(numerator) if isinstance(f, sympy.log)]
-        rest = expr / sympy.Mul(*logs)
-        if logs and denominator == 1 and rest not in (1, -1):  # log p(y) p(y) could be misread
-            front = self._body(rest)
-            return r" \, ".join([front, *map(self._print, logs)])
+        if logs and expr != logs[0] and expr != -logs[0]:
+            return self._with_logarithms(numerator, denominator, logs)
         big = [f for f in sympy.Mul.make_args(numerator) if _is_big(f)]
         if not big or len(sympy.Mul.make_args(numerator)) == 1:
             return str(super()._print_Mul(expr))
@@ -99,22 +103,45 @@ class Latex(LatexPrinter):  # type: ignore[misc]
         front = "" if number * rest == 1 else self._print(number * rest)
         if front == "-1":
             front = "-"
-        if _is_sum(number * rest):
+        if _is_sum(number * rest) or isinstance(number * rest, Partial):
             front = rf"\left({front}\right)"
         parts = [self._print(b) for b in big]
         bracketed = [rf"\left({p}\right)" for p in parts[:-1]] + parts[-1:]
         product = r" \, ".join(bracketed)
         return f"- {product}" if front == "-" else r" \, ".join(filter(None, [front, product]))
 
+    def _with_logarithms(self, above: Any, below: Any, logs: list[Any]) -> str:
+        """A product with logarithms last: log p(y) p(y) could be misread."""
+        if below != 1:
+            minus = above.could_extract_minus_sign()
+            above = self._print(-above if minus else above)
+            return rf"{'- ' * minus}\frac{{{above}}}{{{self._print(below)}}}"
+        rest = above / sympy.Mul(*logs)
+        if rest in (1, -1):
+            front = ["-"] if rest == -1 else []
+        else:
+            loose = opens(rest) or isinstance(rest, Partial)
+            front = [rf"\left({self._print(rest)}\right)" if loose else self.body(rest)]
+        return r" \, ".join([*front, *map(self._print, logs)])
+
+    def _needs_mul_brackets(self, expr: Any, first: bool = False, last: bool = False) -> bool:
+        if isinstance(expr, Replaced) and not first:  # a bar ends a part, but where does it begin?
+            return True
+        if _is_big(expr) and not last:
+            return True
+        return bool(super()._needs_mul_brackets(expr, first=first, last=last))
+
     def parenthesize(self, item: Any, *args: Any, **options: Any) -> str:
         """The item, in brackets where it would be misread."""
-        if _is_big(item):  # as the base of a power, say
+        if _is_big(item) or isinstance(item, Replaced):  # as the base of a power, say
             return rf"\left({self._print(item)}\right)"
         return str(super().parenthesize(item, *args, **options))
 
-    def _body(self, body: Any) -> str:
-        printed = self._print(body)
-        return rf"\left({printed}\right)" if _is_sum(body) else str(printed)
+    def body(self, body: Any) -> str:
+        """What stands after a sign such as that of a sum, in brackets where it is a sum itself."""
+        printed = str(self._print(body))
+        loose = _is_sum(body) or printed.startswith("-")
+        return rf"\left({printed}\right)" if loose else printed
 
     def _range(self, limits: Any) -> tuple[str, str]:
         (_, low, high) = limits[-1]
@@ -132,17 +159,17 @@ class Latex(LatexPrinter):  # type: ignore[misc]
         body, *limits = expr.args
         if len({lim[1:] for lim in limits}) == 1:
             low, high = self._range(limits)
-            return rf"{sign}_{{{low}}}^{{{high}}} {self._body(body)}"
+            return rf"{sign}_{{{low}}}^{{{high}}} {self.body(body)}"
         front = ""
         for variable, low, high in reversed(limits):
             start, end = self._print(low), self._print(high)
             front += rf"{sign}_{{{self._print(variable)}={start}}}^{{{end}}} "
-        return front + self._body(body)
+        return front + self.body(body)
 
     def _print_BigMax(self, expr: BigMax) -> str:
         body, (variable, low, high) = expr.args
         below = rf"{self._print(low)} \le {self._print(variable)} \le {self._print(high)}"
-        return rf"\max_{{{below}}} {self._body(body)}"
+        return rf"\max_{{{below}}} {self.body(body)}"
 
     def _paths(self, expr: PathSum) -> str:
         variable, conditions = expr.args[1:]
@@ -160,10 +187,10 @@ class Latex(LatexPrinter):  # type: ignore[misc]
         return f"{self._print(condition.args[0])} {sign} {self._print(condition.args[1])}"
 
     def _print_PathSum(self, expr: PathSum) -> str:
-        return rf"\sum_{{{self._paths(expr)}}} {self._body(expr.args[0])}"
+        return rf"\sum_{{{self._paths(expr)}}} {self.body(expr.args[0])}"
 
     def _print_PathMax(self, expr: PathMax) -> str:
-        return rf"\max_{{{self._paths(expr)}}} {self._body(expr.args[0])}"
+        return rf"\max_{{{self._paths(expr)}}} {self.body(expr.args[0])}"
 
     def _print_Indicator(self, expr: Any) -> str:
         return rf"[{self._condition(expr.args[0])}]"
@@ -172,13 +199,13 @@ class Latex(LatexPrinter):  # type: ignore[misc]
         body, by, order = expr.args
         sign = "d" if _depends_on_alone(body, by) else r"\partial"
         power = f"^{{{order}}}" if order != 1 else ""
-        printed = self._body(body)
+        printed = self.body(body)
         return rf"\frac{{{sign}{power}}}{{{sign} {self._print(by)}{power}}} {printed}"
 
     def _print_Replaced(self, expr: Any) -> str:
         body, *pairs = expr.args
         changes = r",\; ".join(rf"{self._print(a)} \to {self._print(b)}" for a, b in pairs)
-        return rf"\left. {self._body(body)} \right|_{{{changes}}}"
+        return rf"\left. {self.body(body)} \right|_{{{changes}}}"
 
     def _print_Call(self, expr: Call) -> str:
         named, arguments = expr.named, [self._print(a) for a in expr.args[1:]]
@@ -218,7 +245,7 @@ class Plain(StrPrinter):  # type: ignore[misc]
     def parenthesize(self, item: Any, *args: Any, **options: Any) -> str:
         """The item, in brackets unless it brackets itself, as sum(...) does."""
         text = str(self._print(item))
-        itself = isinstance(item, Node) and _brackets_itself(text)
+        itself = isinstance(item, Node) and brackets_itself(text)
         return text if itself else str(super().parenthesize(item, *args, **options))
 
     def _print_Add(self, expr: Any, order: Any = None) -> str:
@@ -293,14 +320,14 @@ class Plain(StrPrinter):  # type: ignore[misc]
         return str(super()._print_Function(expr))
 
 
-def _brackets_itself(text: str) -> bool:
+def brackets_itself(text: str) -> bool:
     """Whether a text is one word and what stands in brackets after it."""
-    found = re.match(r"\w+\(", text)
+    found = re.match(r"\w+[(\[]", text)
     if found is None:
         return False
     depth = 0
     for place, letter in enumerate(text):
-        depth += (letter == "(") - (letter == ")")
+        depth += (letter in "([") - (letter in ")]")
         if depth == 0 and place >= found.end():
             return place == len(text) - 1
     return False

@@ -221,8 +221,8 @@ def rule(low: Any, high: Any, nodes: int, hint: tuple[Any, Any]) -> tuple[Any, A
         hint: Centre and width of the integrand's bulk, for infinite ranges.
     """
     low, high = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
-    axes = (slice(None),) + (None,) * max(low.ndim, high.ndim)
-    centre, width = hint
+    centre, width = map(np.asarray, hint)
+    axes = (slice(None),) + (None,) * max(a.ndim for a in (low, high, centre, width))
     if np.isinf(low).any() and np.isinf(high).any():
         t = np.linspace(-4.6, 4.6, nodes)[axes]
         step = 9.2 / (nodes - 1)

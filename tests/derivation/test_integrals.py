@@ -263,4 +263,4 @@ def test_reads_well():
     assert plain(integral(x + a, (x, 0, oo))) == "integral(a + x for x from 0 to oo)"
     mean = expectation(x**2, x, normal(m, v))
     assert latex(mean) == r"\mathbb{E}_{x \sim \mathcal{N}(m, v)}\left[x^{2}\right]"
-    assert plain(mean) == "E[x**2] over x ~ normal(m, v)"
+    assert plain(mean) == "E[x**2 over x ~ normal(m, v)]"
