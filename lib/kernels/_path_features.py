@@ -44,6 +44,8 @@ def layer_factors(
     """Return the gradients of each sample as factors, from one forward and one backward."""
     with torch.enable_grad(), _seen_by_linear_layers(model.module) as seen:
         outputs = as_matrix(model(leaves(model.split(vector)), x), x)
+    if not seen:
+        return []
     directions = cotangents(outputs.detach())
     after = [output for _, _, output in seen]
     if len(directions) == 1:
@@ -100,12 +102,11 @@ def factor_products(left: list[Factor], right: list[Factor]) -> Tensor:
     for one, other in zip(left, right, strict=True):
         (k, n, _), (l, m, _) = one.back.shape, other.back.shape
         products = one.back.flatten(0, 1) @ other.back.flatten(0, 1).t()
-        inputs = one.inputs @ other.inputs.t() if one.weight else torch.zeros_like(total)
-        if one.bias:
-            inputs = inputs + 1
-        total = (
-            products.view(k, n, l, m).mul_(inputs[:, None] if one.weight else inputs).add_(total)
-        )
+        products = products.view(k, n, l, m)
+        if one.weight:
+            inputs = one.inputs @ other.inputs.t()
+            products *= (inputs.add_(1) if one.bias else inputs)[:, None]
+        total = products.add_(total)
     return total
 
 
@@ -151,33 +152,31 @@ def sees_only_linear_layers(model: ParametricModel, x: Tensor) -> bool:
     """Say whether factors give the gradients: every parameter acts in one call of a linear layer.
 
     What the structure cannot show (a weight used a second time by other means, an activation that
-    overwrites its input) shows in the gradients of two samples, each compared with its own.
+    overwrites its input, a batch that is shuffled) shows in the gradient of a sample: it is
+    compared with that from the sample alone.
     """
     linear = [layer for layer in model.module.modules() if type(layer) is nn.Linear]
-    owned = [p for layer in linear for p in layer.parameters(False) if p.requires_grad]
-    trainable = [p for p in model.module.parameters() if p.requires_grad]
-    if len({id(p) for p in owned}) != len(owned) or {id(p) for p in owned} != set(
-        map(id, trainable)
-    ):
+    owned = [id(p) for layer in linear for p in layer.parameters(False) if p.requires_grad]
+    trainable = {id(p) for p in model.module.parameters() if p.requires_grad}
+    if len(set(owned)) != len(owned) or set(owned) != trainable:
         return False
     vector, x = model.vector(), x[:2]
-    with torch.no_grad(), _seen_by_linear_layers(model.module) as seen:
-        outputs = as_matrix(model(model.split(vector), x), x)
-    names = [name for name, *_ in seen]
-    owners = {name.rpartition(".")[0] for name in model.shapes}
-    if sorted(names) != sorted(owners) or any(z.shape[:-1] != (len(x),) for *_, z in seen):
-        return False
-    weights = torch.linspace(0.5, 1, outputs.shape[1], dtype=outputs.dtype, device=outputs.device)
 
     def mixed(outputs: Tensor) -> Tensor:
+        weights = torch.linspace(0.5, 1, outputs.shape[1], dtype=outputs.dtype, device=x.device)
         return weights.expand(1, len(outputs), -1)
 
-    found = expand_factors(model, layer_factors(model, vector, x, mixed))[0]
-    for sample, gradient in zip(x, found, strict=True):
-        _, own = model.loss_gradient(
-            vector, lambda out, _: (out.reshape(1, -1) * weights).sum(), sample[None], sample
-        )
-        slack = torch.finfo(own.dtype).eps ** 0.5
-        if not bool((own - gradient).norm() <= slack * own.norm()):
-            return False
-    return True
+    factors = layer_factors(model, vector, x, mixed)
+    called = [name for factor in factors for name in (factor.weight, factor.bias) if name]
+    rows = all(factor.inputs.dim() == 2 and len(factor.inputs) == len(x) for factor in factors)
+    if sorted(called) != sorted(model.shapes) or not rows:
+        return False
+    first = [f._replace(inputs=f.inputs[:1], back=f.back[:, :1]) for f in factors]
+
+    def weighted(outputs: Tensor, _: Tensor) -> Tensor:
+        alone = as_matrix(outputs, x[:1])
+        return (alone * mixed(alone)[0]).sum()
+
+    _, own = model.loss_gradient(vector, weighted, x[:1], x[:1])
+    slack = torch.finfo(own.dtype).eps ** 0.5
+    return bool((own - expand_factors(model, first)[0, 0]).norm() <= slack * own.norm())

@@ -51,8 +51,10 @@ class ParametricModel:
 
     def __call__(self, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
         """Return the outputs of a batch, as the module gives them."""
-        found: Tensor = functional_call(self.module, dict(parameters), (x,))
-        return found
+        outputs = functional_call(self.module, dict(parameters), (x,))
+        if not isinstance(outputs, Tensor):
+            raise TypeError(f"the model must return a tensor, got {type(outputs).__name__}")
+        return outputs
 
     def outputs(self, vector: Tensor, x: Tensor) -> Tensor:
         """Return the outputs as ``samples outputs``, without a graph."""
@@ -98,8 +100,6 @@ def checked_loss(loss: Tensor) -> Tensor:
 
 def as_matrix(outputs: Tensor, x: Tensor) -> Tensor:
     """Return outputs as ``samples outputs``; a model of one number may leave out its dimension."""
-    if not isinstance(outputs, Tensor):
-        raise TypeError(f"the model must return a tensor, got {type(outputs).__name__}")
     if outputs.dim() not in (1, 2) or len(outputs) != len(x):
         raise ValueError(
             "the model must give the shape (samples,) or (samples, outputs) for "
