@@ -179,7 +179,12 @@ def abbreviation(
     ...
     ValueError: m depends on n, which is no parameter of it: add it as one
     """
-    return Abbreviation(name, parameters, sympy.sympify(definition), latex, plain)
+    body = sympy.sympify(definition)
+    if isinstance(body, sympy.matrices.MatrixBase):
+        from .matrix_base import as_matrix  # which imports this module
+
+        body = as_matrix(body)
+    return Abbreviation(name, parameters, body, latex, plain)
 
 
 def recursion(

@@ -10,7 +10,10 @@ DEFINITIONS = {
     "path-kernel-balanced-path", "path-kernel-two-layers", "path-kernel-layers",
     "path-kernel-squares", "path-kernel-depth-slope", "path-kernel-velocity",
     "master-generator", "master-epidemic", "master-final-size", "master-telegraph-moments",
-    "master-reverse-rates",
+    "master-reverse-rates", "master-gaussian", "master-immigration-death-function",
+    "master-immigration-death-family", "master-birth-death-function", "master-telegraph-function",
+    "master-gene-matrix", "master-gene-moments-claimed", "path-kernel-linear-alpha",
+    "path-kernel-tangent",
 }  # fmt: skip
 
 FOR_SIZES = {

@@ -7,6 +7,7 @@ from sympy import Matrix, Rational, exp, eye, symbols
 from lib.derivation import (
     FalseStep,
     Unsupported,
+    abbreviation,
     derive,
     identity,
     inverse,
@@ -137,6 +138,14 @@ def test_closed_forms_are_checked() -> None:
         power_form(Matrix([[1, 1], [0, 1]]), S)
     with pytest.raises(Unsupported, match="up to 5 rows"):
         closed_form(sympy.ones(6, 6))
+
+
+def test_a_matrix_written_out_has_a_name() -> None:
+    rows = abbreviation("R", definition=Matrix([[a, b], [0, a]]))()
+    chain = derive(rows @ rows).equals(Matrix([[a**2, 2 * a * b], [0, a**2]]), because="rows")
+    assert chain.lines[-1].step.standing == "proved"
+    with pytest.raises(FalseStep):
+        derive(rows @ rows).equals(rows.T @ rows.T, because="a mistake")
 
 
 def test_sizes_in_numbers_are_matrices_too() -> None:
