@@ -140,7 +140,7 @@ def _solve(array: Any, backend: Numeric, sizes: Any, symbols: list[sympy.Symbol]
     if key in _found:  # with fewer digits perhaps
         backend.point.update(zip(symbols, _found[key], strict=True))
     else:
-        with contextlib.suppress(UNTRIED):  # then from where it stands, with all digits
+        with contextlib.suppress(*UNTRIED):  # then from where it stands, with all digits
             _approached(array, backend, sizes, symbols)
     least, waited, solver, before, stuck = mpmath.inf, 0, None, mpmath.mpf(0), 0
     while waited < PATIENCE and stuck < STUCK:
