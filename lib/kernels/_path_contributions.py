@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
@@ -18,6 +17,7 @@ from lib.kernels._path_features import (
     layer_factors,
 )
 from lib.kernels._path_models import as_matrix
+from lib.kernels._path_quadrature import check_queries, gauss_legendre, places
 from lib.kernels._path_recording import GradientPath, Step
 from lib.kernels._path_tangent import Method, samples_at_once, use_layers
 
@@ -102,16 +102,10 @@ def path_contributions(
     error is ``path-kernel-order``. Source: Domingos (2020) for the sum, Bell, Geyer, Glickenstein,
     Fernandez & Moore (2023) for the integral.
     """
-    if quadrature_nodes < 0:
-        raise ValueError(f"quadrature_nodes must be at least 0, got {quadrature_nodes}")
-    if x_query.shape[1:] != path.x.shape[1:]:
-        raise ValueError(
-            f"x_query has samples of the shape {tuple(x_query.shape[1:])} and the training set "
-            f"{tuple(path.x.shape[1:])}; they must be the same"
-        )
+    check_queries(path, x_query)
+    nodes = gauss_legendre(quadrature_nodes)
     initial, final = (path.function.outputs(path.vector(s), x_query) for s in (0, -1))
     sums = _Sums.zeros(initial, len(path.x))
-    nodes = _gauss_legendre(quadrature_nodes)
     if method == "layers" and path.rule.remembers:
         raise ValueError(
             "method='layers' pairs gradients of the same step only, and momentum or Adam those of "
@@ -141,19 +135,6 @@ class _Sums(NamedTuple):
         return _Sums(self.contributions[:, some], self.decay[:, some])
 
 
-def _gauss_legendre(count: int) -> list[tuple[float, float]]:
-    """Return nodes and weights on [0, 1]; no nodes are the left end."""
-    if count == 0:
-        return [(0.0, 1.0)]
-    places, weights = np.polynomial.legendre.leggauss(count)
-    return [((1 + p) / 2, w / 2) for p, w in zip(places.tolist(), weights.tolist(), strict=True)]
-
-
-def _places(step: Step, nodes: list[tuple[float, float]]) -> Iterator[tuple[Tensor, float]]:
-    for place, weight in nodes:
-        yield torch.lerp(step.before, step.after, place), weight
-
-
 def _add_by_layers(
     path: GradientPath, x: Tensor, nodes: list[tuple[float, float]], sums: _Sums
 ) -> None:
@@ -162,7 +143,7 @@ def _add_by_layers(
         assert isinstance(step.scale, float)
         batch = path.batch(step.number)
         train = _loss_factors(path, step.before, batch)
-        for vector, weight in _places(step, nodes):
+        for vector, weight in places(step, nodes):
             query = layer_factors(path.function, vector, x, each_output)
             found = factor_products(query, train)[:, :, 0].to(sums.decay.dtype)
             sums.contributions.index_add_(2, batch, found, alpha=step.scale * weight)
@@ -210,7 +191,7 @@ def _add_queries_by_gradients(
     for step in path.backwards():
         slope = sum(
             weight * gradients(path.function, vector, x, each_output)
-            for vector, weight in _places(step, nodes)
+            for vector, weight in places(step, nodes)
         )
         assert isinstance(slope, Tensor)
         ahead = slope * step.scale + path.rule.momentum * ahead

@@ -70,14 +70,29 @@ def tangent_kernel(
     layers Novak, Sohl-Dickstein & Schoenholz (2022).
     """
     function = ParametricModel(model)
-    vector = function.vector()
-    x2 = x1 if x2 is None else x2
-    if use_layers(function, x1, method):
-        left = layer_factors(function, vector, x1, each_output)
-        right = left if x2 is x1 else layer_factors(function, vector, x2, each_output)
-        kernel = factor_products(left, right)
-    else:
-        kernel = _by_gradients(function, vector, x1, x2, max_memory)
+    place = function.vector(), x1
+    other = place if x2 is None else (place[0], x2)
+    layers = use_layers(function, x1, method)
+    return samples_first(kernel_between(function, place, other, layers, max_memory))
+
+
+Place = tuple[Tensor, Tensor]
+"""Parameters and inputs: where gradients are taken."""
+
+
+def kernel_between(
+    model: ParametricModel, left: Place, right: Place, layers: bool, max_memory: int
+) -> Tensor:
+    """Return the inner products of gradients at two places, ``outputs n1 outputs n2``."""
+    if not layers:
+        return _by_gradients(model, left, right, max_memory)
+    factors = layer_factors(model, *left, each_output)
+    others = factors if right is left else layer_factors(model, *right, each_output)
+    return factor_products(factors, others)
+
+
+def samples_first(kernel: Tensor) -> Tensor:
+    """Return ``n1 n2 outputs outputs`` from ``outputs n1 outputs n2``; ``n1 n2`` for one output."""
     kernel = kernel.permute(1, 3, 0, 2)
     return kernel[..., 0, 0] if kernel.shape[-1] == 1 else kernel.contiguous()
 
@@ -102,19 +117,18 @@ def samples_at_once(model: ParametricModel, kinds: int, max_memory: int, dtype: 
     return max(1, max_memory // (kinds * model.num_parameters * dtype.itemsize))
 
 
-def _by_gradients(
-    model: ParametricModel, vector: Tensor, x1: Tensor, x2: Tensor, max_memory: int
-) -> Tensor:
-    """Return ``outputs n1 outputs n2``, a block of each side at a time."""
-    kinds = as_matrix(model.outputs(vector, x1[:1]), x1[:1]).shape[1]
-    kernel = vector.new_empty(kinds, len(x1), kinds, len(x2))
-    step = samples_at_once(model, 3 * kinds, max_memory, vector.dtype)
+def _by_gradients(model: ParametricModel, left: Place, right: Place, max_memory: int) -> Tensor:
+    """Do the same for any module, a block of samples of each side at a time."""
+    (vector1, x1), (vector2, x2) = left, right
+    kinds = as_matrix(model.outputs(vector1, x1[:1]), x1[:1]).shape[1]
+    kernel = vector1.new_empty(kinds, len(x1), kinds, len(x2))
+    step = samples_at_once(model, 3 * kinds, max_memory, vector1.dtype)
     for i in range(0, len(x1), step):
-        left = gradients(model, vector, x1[i : i + step], each_output)
+        rows = gradients(model, vector1, x1[i : i + step], each_output)
         for j in range(0, len(x2), step):
-            same = x2 is x1 and i == j
-            right = left if same else gradients(model, vector, x2[j : j + step], each_output)
-            products = left.flatten(0, 1) @ right.flatten(0, 1).t()
+            same = right is left and i == j
+            columns = rows if same else gradients(model, vector2, x2[j : j + step], each_output)
+            products = rows.flatten(0, 1) @ columns.flatten(0, 1).t()
             block = kernel[:, i : i + step, :, j : j + step]
-            block.copy_(products.view(kinds, left.shape[1], kinds, right.shape[1]))
+            block.copy_(products.view(kinds, rows.shape[1], kinds, columns.shape[1]))
     return kernel

@@ -5,7 +5,8 @@ residuals times inner products of gradients, added up along the path that its pa
 :func:`tangent_kernel` gives the inner products at one place, :func:`record_gradient_descent` trains
 and keeps the path, and :func:`path_contributions` takes predictions apart, up to rounding: for
 any module that treats samples one by one, any differentiable loss, minibatches, momentum, weight
-decay and Adam. :func:`tracin` is the cheap estimate.
+decay and Adam. :func:`path_kernel` sums the inner products alone, :func:`tracin` is the cheap
+estimate.
 
 All functions share these conventions. Inputs and targets have a sample a row; a model gives
 ``samples`` or ``samples outputs``. Models and inputs are never modified, and dtype and device come
@@ -15,6 +16,7 @@ back as they went in.
 from lib.kernels._path_contributions import PathContributions, path_contributions
 from lib.kernels._path_recording import GradientPath, record_gradient_descent
 from lib.kernels._path_storage import load_path, save_path
+from lib.kernels._path_summed import path_kernel
 from lib.kernels._path_tangent import tangent_kernel
 from lib.kernels._path_tracin import tracin
 
@@ -23,6 +25,7 @@ __all__ = [
     "PathContributions",
     "load_path",
     "path_contributions",
+    "path_kernel",
     "record_gradient_descent",
     "save_path",
     "tangent_kernel",

@@ -8,6 +8,7 @@ from torch import nn
 
 from lib.kernels.path_kernel import (
     path_contributions,
+    path_kernel,
     record_gradient_descent,
     tangent_kernel,
 )
@@ -224,6 +225,47 @@ def test_little_memory_changes_nothing(name):
             torch.testing.assert_close(one, other)
 
 
+class Bent(nn.Module):
+    """ax + abx², from a = 0.5 and b = 1."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = (nn.Parameter(torch.tensor([v], dtype=torch.float64)) for v in (0.5, 1.0))
+
+    def forward(self, x):
+        return self.a * x + self.a * self.b * x**2
+
+
+def test_path_kernel_is_asymmetric_by_what_the_second_parameter_moves():
+    x = torch.tensor([[1.0], [2.0]], dtype=torch.float64)
+    path = descend(Bent(), half_squares, x, -x, lr=0.01, num_steps=1)
+    found = path_kernel(path, x, quadrature_nodes=1)
+    move = (path.vector(1) - path.vector(0))[1]
+    expected = 0.01 * move / 2 * 1 * 2 * (1 - 2)
+    torch.testing.assert_close(found[0, 1] - found[1, 0], expected)
+    assert expected.abs() > 1e-4
+
+
+@pytest.mark.parametrize("method", ["layers", "gradients"])
+def test_path_kernel_times_residuals_are_the_contributions_of_a_step(method):
+    path, x = descend(perceptron(4, 5, 3), num_steps=1), normal(4, 4, seed=2)
+    alpha = path.residuals(path.model(0)(path.x), CLASSES)
+    expected = path_contributions(path, x).contributions
+    kernel = path_kernel(path, x, method=method)
+    torch.testing.assert_close(torch.einsum("qncd,nd->qnc", kernel, alpha), expected)
+
+
+def test_path_kernel_of_many_steps_is_their_sum():
+    path, x = descend(perceptron(4, 5, 3), lr=[0.3, 0.1], num_steps=2), normal(4, 4, seed=2)
+    parts = [
+        path_kernel(descend(path.model(s), lr=lr, num_steps=1), x)
+        for s, lr in enumerate(path.rule.rates)
+    ]
+    torch.testing.assert_close(path_kernel(path, x), sum(parts))
+    few = path_kernel(path, x, method="gradients", max_memory=1)
+    torch.testing.assert_close(few, sum(parts))
+
+
 def test_single_precision():
     path = descend(perceptron(4, 5, 3).float(), x=normal(7, 4).float(), num_steps=30)
     parts = path_contributions(path, normal(3, 4).float())
@@ -239,3 +281,5 @@ def test_what_is_refused(unchecked_shapes):
         path_contributions(path, normal(3, 5))
     with pytest.raises(ValueError, match="use method='gradients'"):
         path_contributions(path, normal(3, 4), method="layers")
+    with pytest.raises(ValueError, match="no kernel stands apart"):
+        path_kernel(path, normal(3, 4))

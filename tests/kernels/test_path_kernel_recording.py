@@ -227,7 +227,7 @@ def test_pairs_that_do_not_match_are_refused(unchecked_shapes):
 
 
 def test_divergence_is_reported():
-    with pytest.raises(FloatingPointError, match="is inf before step 17: the descent diverged"):
+    with pytest.raises(FloatingPointError, match=r"is inf before step 1\d: the descent diverged"):
         record_gradient_descent(
             perceptron(4, 3), nn.MSELoss(), normal(7, 4), normal(7, 3), num_steps=900, lr=1e9
         )
