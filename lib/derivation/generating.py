@@ -28,12 +28,15 @@ class Coefficient(Node):
         return free
 
     def evaluated(self, evaluator: Any, scope: Any) -> Any:
-        """The n-th derivative at 0 over n!."""
+        """The n-th derivative at 0 over n!; undefined where the function has not one more."""
         body, z, n = self.args
         order = evaluator.integer(n, scope)
         if order < 0:
             return evaluator.backend.constant(0)
         at_zero = scope.with_binding(z, evaluator.backend.constant(sympy.S.Zero))
+        # sqrt(z) has the value 0 at 0 and no power series: smoothness is asked for, one order on.
+        further = Partial(body, z, sympy.Integer(order + 1))
+        evaluator.backend.derivative(evaluator, further, at_zero)
         if order == 0:
             return evaluator.value(body, at_zero)
         node = Partial(body, z, sympy.Integer(order))

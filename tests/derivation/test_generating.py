@@ -18,10 +18,12 @@ from sympy import (
 )
 
 from lib.derivation import (
+    DerivationError,
     FalseStep,
     coefficient,
     derive,
     index,
+    nonnegative,
     partial,
     positive,
     real,
@@ -32,7 +34,8 @@ from lib.derivation import (
 from lib.derivation.printing import latex, plain
 
 z, w, x, x0 = real("z w x x0")
-a, b, h, p, s, t = positive("a b h p s t")
+a, b, h, p, s = positive("a b h p s")
+t = nonnegative("t")
 birth, death, diffusion = positive("lambda mu D")
 n, few = index("n", 0, oo), index("n", 0, 4)
 n0 = sizes("n_0")
@@ -169,3 +172,10 @@ def test_the_derivative_of_a_series_near_the_edge_of_its_disk():
     chain = derive(partial(sum_over(x**n, n), x), where=[x**2 < 1])
     chain.equals(sum_over(n * x ** (n - 1), (n, 1, oo)), because="term by term inside the disk")
     assert chain.lines[0].step.standing == "proved"
+
+
+@pytest.mark.parametrize(("body", "order"), [(sympy.sqrt, 0), (lambda z: sympy.sqrt(z) ** 3, 1)])
+def test_no_coefficient_without_a_power_series(body, order):
+    z = real("z")
+    with pytest.raises(DerivationError):
+        derive(coefficient(body(z), z, order)).equals(0, because="it vanishes at 0")
