@@ -23,19 +23,19 @@ from lib.kernels._path_tangent import Method, samples_at_once, use_layers
 
 
 class PathContributions(NamedTuple):
-    """A prediction taken apart: final = initial + Σ contributions over train + weight_decay."""
+    """Predictions taken apart: final = initial + Σ contributions over train + weight_decay.
+
+    Attributes:
+        contributions: ``query train outputs``, what each training sample added.
+        initial: ``query outputs``, the outputs before the first step.
+        weight_decay: ``query outputs``, what weight decay added; 0 without.
+        final: ``query outputs`` after the last step, from the model itself.
+    """
 
     contributions: Float[Tensor, "query train outputs"]
-    """What each training sample added."""
-
     initial: Float[Tensor, "query outputs"]
-    """The outputs before the first step."""
-
     weight_decay: Float[Tensor, "query outputs"]
-    """What weight decay added; 0 without."""
-
     final: Float[Tensor, "query outputs"]
-    """The outputs after the last step, from the model itself."""
 
     def rebuilt(self) -> Float[Tensor, "query outputs"]:
         """Return initial + Σ contributions + weight_decay, which is final up to quadrature."""

@@ -35,29 +35,25 @@ class GradientPath:
 
     Only every so many steps' parameters are kept; those between are walked again. Made by
     :func:`record_gradient_descent`, or by :func:`load_path` from what :func:`save_path` wrote.
+
+    Attributes:
+        loss_fn: the loss.
+        x: the training inputs, ``train ...``.
+        y: their targets.
+        batch_size: samples a step, all of them without minibatches.
+        losses: ``steps``, the loss of the batch of each step, before that step.
     """
 
-    function: ParametricModel
-    """The model, a copy of the one that was given."""
-
+    function: ParametricModel  # of a copy of the model that was given
     loss_fn: Loss
     x: Tensor
-    """The training inputs, ``train ...``."""
-
     y: Tensor
     rule: Rule
-    """The optimizer with its settings."""
-
-    orders: Tensor
-    """``epochs train``: the order of the training set in each epoch; empty without minibatches."""
-
+    orders: Tensor  # epochs train: the samples in the order of each epoch; empty without batches
     batch_size: int
-    checkpoints: list[State]
-    """The states before the steps 0, every, 2 · every, …, and after the last."""
-
+    checkpoints: list[State]  # before the steps 0, every, 2 · every, …, and after the last
     every: int
     losses: Float[Tensor, " steps"]
-    """The loss of the batch of each step, before that step."""
 
     @property
     def num_steps(self) -> int:

@@ -73,7 +73,7 @@ def load_path(
 
     Returns:
         The path. Its last stretch is walked again, to see that model and loss are those of the
-        descent. Nothing in the file is executed (:func:`torch.load` with ``weights_only=True``).
+        descent. Nothing in the file is executed (``torch.load`` with ``weights_only=True``).
 
     Raises:
         ValueError: for a file of another kind, a model with other parameters, or a model or loss

@@ -43,7 +43,7 @@ def tangent_kernel(
             gradient are constants. It gives ``samples`` or ``samples outputs``.
         x1: the one set of inputs, a sample a row.
         x2: the other; x1 again where it is left out.
-        method: "layers" as above; "gradients", for any module that :func:`torch.func.vmap` takes;
+        method: "layers" as above; "gradients", for any module that ``torch.func.vmap`` takes;
             "auto" takes "layers" where it is right. It looks at the structure, and compares the
             gradients of two samples.
         max_memory: bytes that the gradients of "gradients" may take at a time.

@@ -56,7 +56,7 @@ def tracin(
         >>> found[1] / found[0]  # (2/1) · (4/2): inner product and residual are twice as large
         tensor(4.)
 
-    Source: Pruthi, Liu, Kale & Sundararajan (2020), eq. (6).
+    Source: Pruthi, Liu, Kale & Sundararajan (2020).
     """
     if path.rule.adam:
         raise ValueError(

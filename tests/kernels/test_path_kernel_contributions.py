@@ -211,16 +211,21 @@ def test_a_loss_that_couples_samples_and_outputs_without_a_dimension():
         assert gap(parts) < 1e-10
 
 
-@pytest.mark.parametrize("name", ["plain", "momentum and decay"])
+@pytest.mark.parametrize("name", ["rates", "momentum and decay", "adam"])
 def test_little_memory_changes_nothing(name):
-    path = descend(perceptron(4, 5, 3), **SETTINGS[name])
-    states = 6 * 43 * 8 * (2 if "momentum" in name else 1)  # 6 states, of 43 parameters each
-    few = descend(perceptron(4, 5, 3), **SETTINGS[name], max_memory=states)
+    state = 43 * 8 * {"rates": 1, "momentum and decay": 2, "adam": 3}[name]
+    path, few = (
+        descend(perceptron(4, 5, 3), **SETTINGS[name], max_memory=number * state)
+        for number in (9, 6)  # every step is kept, every other one
+    )
     assert few.every > path.every
-    x = normal(4, 4, seed=2)
-    parts = path_contributions(path, x, method="gradients")
-    for memory in (1, 4 * 3 * 43 * 8 * 2):  # a query and a sample at a time; two queries
-        found = path_contributions(few, x, method="gradients", max_memory=memory)
+    x = normal(3, 4, seed=2)
+    parts = path_contributions(path, x, quadrature_nodes=1)
+    two = 4 * 3 * 43 * 8 * 2  # queries at a time, and as many samples as fit
+    for memory in (1, two):  # 1: a query and a sample
+        found = path_contributions(
+            few, x, quadrature_nodes=1, method="gradients", max_memory=memory
+        )
         for one, other in zip(parts, found, strict=True):
             torch.testing.assert_close(one, other)
 
