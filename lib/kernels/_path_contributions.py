@@ -116,23 +116,23 @@ def path_contributions(
     else:
         _add_by_gradients(path, x_query, nodes, sums, max_memory)
     dtype = initial.dtype
-    shared = sums.contributions.permute(1, 2, 0).to(dtype).contiguous()
+    shared = sums.contributions.permute(2, 0, 1).to(dtype).contiguous()
     return PathContributions(shared, initial, sums.decay.t().to(dtype).contiguous(), final)
 
 
 class _Sums(NamedTuple):
-    contributions: Tensor  # outputs query train
+    contributions: Tensor  # train outputs query: a batch is added in rows that lie together
     decay: Tensor  # outputs query
 
     @classmethod
     def zeros(cls, outputs: Tensor, train: int) -> "_Sums":
         wide = torch.float32 if outputs.device.type == "mps" else torch.float64
         shape = outputs.shape[1], outputs.shape[0]
-        zeros = torch.zeros(*shape, train, dtype=wide, device=outputs.device)
+        zeros = torch.zeros(train, *shape, dtype=wide, device=outputs.device)
         return cls(zeros, torch.zeros(shape, dtype=wide, device=outputs.device))
 
     def queries(self, some: slice) -> "_Sums":
-        return _Sums(self.contributions[:, some], self.decay[:, some])
+        return _Sums(self.contributions[..., some], self.decay[:, some])
 
 
 def _add_by_layers(
@@ -145,8 +145,8 @@ def _add_by_layers(
         train = _loss_factors(path, step.before, batch)
         for vector, weight in places(step, nodes):
             query = layer_factors(path.function, vector, x, each_output)
-            found = factor_products(query, train)[:, :, 0].to(sums.decay.dtype)
-            sums.contributions.index_add_(2, batch, found, alpha=step.scale * weight)
+            found = factor_products(train, query)[0].to(sums.decay.dtype)
+            sums.contributions.index_add_(0, batch, found, alpha=step.scale * weight)
             if path.rule.weight_decay:
                 along = factor_along(path.function, query, step.before)
                 sums.decay.sub_(along, alpha=step.scale * weight * path.rule.weight_decay)
@@ -196,7 +196,8 @@ def _add_queries_by_gradients(
         assert isinstance(slope, Tensor)
         ahead = slope * step.scale + path.rule.momentum * ahead
         for some, train in _loss_gradients(path, step, max_memory):
-            sums.contributions.index_add_(2, some, (ahead @ train.t()).to(sums.decay.dtype))
+            found = (train @ ahead.flatten(0, 1).t()).view(len(some), *sums.decay.shape)
+            sums.contributions.index_add_(0, some, found.to(sums.decay.dtype))
         if path.rule.weight_decay:
             sums.decay.sub_(ahead @ step.before, alpha=path.rule.weight_decay)
 
