@@ -6,6 +6,7 @@ from typing import Any
 
 import sympy
 from sympy import Dummy, Expr, S, Symbol, Tuple
+from sympy.core.symbol import Str
 from sympy.printing.precedence import PRECEDENCE
 
 from .names import Abbreviation, Call
@@ -298,7 +299,7 @@ def expectation(body: Any, variables: Any, law: Law) -> Expr:
         raise TypeError(f"{law!r} does not fit the variables {names}")
     body = sympy.sympify(body)
     result = body * law.density(*names)
-    shown = Tuple(Tuple(*names), Symbol(law.kind), *law.parameters)
+    shown = Tuple(Tuple(*names), Str(law.kind), *law.parameters)
     for k in reversed(range(len(names))):
         x, low, high = _checked_range((names[k], *law.ranges[k]))
         require_no_capture(body, x)
