@@ -19,7 +19,7 @@ from .calculus import differentiate
 from .errors import Unsupported
 from .exact import equal
 from .limits import TRIED, near, others, parameters, scales, settled_limit
-from .operators import PathMax, PathSum, Slope, SumAtom
+from .operators import PathSum, SumAtom
 from .points import sampler
 from .signs import is_positive, is_real
 from .symbols import Path

@@ -19,7 +19,8 @@ def differentiate(expr: Any, by: Any) -> Expr:
     if expr == by:
         return S.One
     if hasattr(expr, "derivative_by"):  # an entry of a matrix
-        return expr.derivative_by(by)  # type: ignore[no-any-return]
+        slope: Expr = expr.derivative_by(by)
+        return slope
     if isinstance(expr, Indexed):
         same = isinstance(by, Indexed) and expr.base == by.base
         if not same:
