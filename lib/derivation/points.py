@@ -102,7 +102,7 @@ def _draw_integer(symbol: Symbol, pattern: str, draw: random.Random) -> int:
     return value
 
 
-def in_domain(symbol: Symbol, value: Any) -> bool:
+def in_domain(symbol: Any, value: Any) -> bool:
     """Whether a number is one that the symbol can stand for, by its assumptions."""
     real = mpmath.im(value) == 0
     part = mpmath.re(value)
