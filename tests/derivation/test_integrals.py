@@ -222,10 +222,13 @@ def test_digits_are_told():
 
 
 def test_variables_are_not_captured():
-    parameter = replaced(integral(a * x, (x, 0, 1)), (a, x))
+    factor = real("c")
+    parameter = replaced(integral(factor * x, (x, 0, 1)), (factor, x))
     assert derive(parameter).equals(x / 2, because="x outside is another").lines
     with pytest.raises(FalseStep):
         derive(parameter).equals(Rational(1, 3), because="captured")
+    with pytest.raises(FalseStep, match="is no value of a"):
+        derive(replaced(integral(a * x, (x, 0, 1)), (a, y))).equals(y / 2, because="y < 0 too")
     inner = abbreviation("f", definition=x**2)()
     with pytest.raises(ValueError, match="make it a parameter of f"):
         integral(inner, (x, 0, 1))
