@@ -35,7 +35,5 @@ __all__ = [
     "transition_matrix",
 ]
 
-for (
-    _name
-) in __all__:  # their home, in links, ledgers and tracebacks, is where they are imported from
+for _name in __all__:  # for links, ledgers and tracebacks: their home is where one imports them
     globals()[_name].__module__ = __name__

@@ -13,7 +13,5 @@ from lib.dynamics._reaction_network import Reaction, ReactionNetwork
 
 __all__ = ["Reaction", "ReactionNetwork"]
 
-for (
-    _name
-) in __all__:  # their home, in links, ledgers and tracebacks, is where they are imported from
+for _name in __all__:  # for links, ledgers and tracebacks: their home is where one imports them
     globals()[_name].__module__ = __name__

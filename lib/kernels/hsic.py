@@ -31,6 +31,5 @@ __all__ = [
     "nocco",
 ]
 
-# Their home, in links, ledgers and tracebacks, is where they are imported from.
-for _name in __all__:
+for _name in __all__:  # for links, ledgers and tracebacks: their home is where one imports them
     globals()[_name].__module__ = __name__

@@ -93,6 +93,8 @@ def test_the_gate_runs_by_itself(green, root: Path) -> None:
         ("```{code-cell} python\nx = 0.5\n```\n", False),
         ("```\nx = 0.5\n```\n\nIt reaches 93.1 here.", True),
         ("::::{grid} 1\n:gutter: 0.5\n\n:::{card}\nText.\n:::\n::::", False),
+        (":::{note}\nText. :::\n\n```{code-cell}\nx = 1\n```\n", True),
+        ("A fence is written `:::`", False),
         ("$$ x $$", True),
         ("$$\nx\n$$ (label)", True),
         ("```{math}\n:label: a\nx\n```", True),

@@ -15,6 +15,7 @@ TYPED_MATH = re.compile(
 )
 NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?\s?(?:\\?%|per ?cent\b)|(?<![\w.])\d+\.\d+(?!\d|\.\d)")
 CODE = {"{code-cell}", "{code-block}", "{literalinclude}", "{eval-rst}", "{raw}"}
+LATE_FENCE = re.compile(r"\S.*:{3,}\s*$", re.MULTILINE)
 OPTION = re.compile(r"\s*:[\w-]+:")
 TARGET = re.compile(r"\(.*\)=")
 CITATION = re.compile(r"\{cite(:\w+)?\}`")
@@ -44,6 +45,8 @@ def paragraph_problems(paragraph: str) -> Iterator[str]:
         what = typed.group() if typed else "{math}"
         yield f"a displayed equation ({what}) is typed by hand: let a derivation display it"
         return
+    if LATE_FENCE.search(bare):
+        yield "a fence (:::) ends a line of prose, where it closes nothing: give it its own line"
     if CITATION.search(paragraph):
         return
     for pattern in NOT_PROSE[2:]:
