@@ -33,6 +33,11 @@
     for (const ornament of document.querySelectorAll("svg.tb-icon")) {
       ornament.setAttribute("aria-hidden", "true");
     }
+    // A notebook or a page's source is to be kept, not shown as text in a new tab.
+    for (const link of document.querySelectorAll(".dropdown-download-buttons a")) {
+      link.download = "";
+      link.removeAttribute("target");
+    }
   };
 
   addEventListener("load", () => {

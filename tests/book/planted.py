@@ -177,6 +177,7 @@ class PlantedBook:
         for name, content in {**LIBRARY, **PAGES}.items():
             self.write(name, content)
         shutil.copy(repository / "_config.yml", folder)
+        self.edit("_config.yml", '\n  url: ""', '\n  url: "https://github.com/someone/toy"')
         for name in ("_extensions", "_static"):
             shutil.copytree(repository / "book" / name, folder / "book" / name)
 

@@ -41,12 +41,22 @@ def test_the_ledger_gathers_results_and_the_api_links_to_equations(green) -> Non
     assert "Results: 1 (1 proved)" in green.html("book/index")
 
 
+def test_a_chapter_is_opened_and_downloaded_as_a_notebook(green) -> None:
+    page = green.html(ALPHA)
+    assert "https://colab.research.google.com/github/someone/toy/blob/notebooks/toy/alpha" in page
+    assert "https://mybinder.org/v2/gh/someone/toy/notebooks?urlpath=lab" in page
+    assert 'href="../../_sources/book/toy/alpha.ipynb"' in page
+    notebook = green.read(f"_build/html/_sources/{ALPHA}.ipynb")
+    assert "git+https://github.com/someone/toy" in notebook
+    assert "notebooks/" not in green.html("book/reference/ledger")
+
+
 def test_a_ledger_lists_the_documents_asked_for(green) -> None:
     page = green.html("book/reference/some")
     assert page.count("<table") == 1
     assert "One and one" in page
     assert "No chapter has displayed a result yet." in page
-    assert "Chapters executed: 1" in page
+    assert "Pages executed: 1, of which" in page
     assert "Results: 0" in page
 
 

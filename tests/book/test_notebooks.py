@@ -157,10 +157,9 @@ def test_equations_and_pages_elsewhere(book: Book) -> None:
 
 
 def test_the_library_is_installed_from_the_repository() -> None:
-    assert (
-        'BOOK = "git+https://example.org/book"' in install_cell("https://example.org/book").source
-    )
-    unknown = install_cell("").source
+    known = Addresses("https://example.org/book", revision="1f2e")
+    assert 'BOOK = "git+https://example.org/book@1f2e"' in install_cell(known).source
+    unknown = install_cell(Addresses()).source
     assert 'BOOK = "git+ADDRESS"' in unknown
     assert "First put the address" in unknown
 
@@ -182,6 +181,8 @@ def test_the_command_names_what_it_wrote(
     assert main(["--out", str(tmp_path), "--repository", "https://example.org/book"]) == 0
     assert capsys.readouterr().out.count(".ipynb\n") == len(CHAPTERS)
     written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")}
-    assert written == {f"{name.removeprefix('book/')}.ipynb" for name in CHAPTERS}
+    notebooks = {f"{name.removeprefix('book/')}.ipynb" for name in CHAPTERS}
+    assert written == notebooks | {"README.md", "requirements.txt", "runtime.txt"}
+    assert "@ git+https://example.org/book" in (tmp_path / "requirements.txt").read_text("utf-8")
     first = nbformat.read(tmp_path / "sequences" / "crf.ipynb", as_version=4)
     assert "git+https://example.org/book" in first.cells[1].source

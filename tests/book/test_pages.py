@@ -12,15 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 from browser import NARROW, WIDE, accessibility, look, opened, served, settle
-from executable_book.chapters import read_pages
+from executable_book.chapters import in_a_part, read_pages
 from executable_book.sources import built_from, digest
 from site_facts import broken_links, telling_word
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [page.docname for page in read_pages(ROOT)[0]]
-CHAPTERS = [name for name in PAGES if name.count("/") > 1 and "/reference/" not in name]
+CHAPTERS = [name for name in PAGES if in_a_part(name)]
 BY_SPHINX = ["genindex", "py-modindex", "search"]
 
 
@@ -66,6 +67,21 @@ def test_a_page_is_right_in_light_and_dark_wide_and_narrow(docname, book, browse
 def test_no_link_of_the_book_is_broken(html) -> None:
     problems = broken_links(html)
     assert not problems, "\n".join(problems)
+
+
+@pytest.mark.parametrize("docname", CHAPTERS)
+def test_the_download_button_gives_the_notebook(docname, book, browser) -> None:
+    with opened(browser, WIDE, book) as (page, heard):
+        page.goto(f"{book}{docname}.html")
+        settle(page)
+        page.get_by_role("button", name="Download this page").click()
+        with page.expect_download() as download:
+            page.locator("a.btn-download-notebook-button").click()
+        found = nbformat.read(download.value.path(), as_version=4)
+        assert download.value.suggested_filename == f"{Path(docname).name}.ipynb"
+        title = found.cells[0].source.splitlines()[0].removeprefix("# ")
+        assert title in page.locator(".bd-article h1").inner_text()
+        assert not heard
 
 
 @pytest.mark.parametrize("docname", CHAPTERS)

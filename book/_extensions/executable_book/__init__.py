@@ -5,7 +5,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from . import pages
+from . import launch, pages
 from .api import defining_module
 from .build import Build
 from .ledger import Corrections, Ledger, LedgerTotal, forget_page, provide
@@ -27,6 +27,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("viewcode-follow-imported", defining_module)
     add_elements(app)
     pages.connect(app, build.in_order)
+    launch.connect(app)
     app.add_directive("ledger", Ledger)
     app.add_directive("ledger-total", LedgerTotal)
     app.add_directive("corrections", Corrections)

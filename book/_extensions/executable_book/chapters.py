@@ -44,6 +44,11 @@ class Chapter:
         return int(self.notebook.metadata["source_map"][index]) + 1
 
 
+def in_a_part(docname: str) -> bool:
+    """Whether a page is one of those that the book is about: in a part, but not the reference."""
+    return docname.count("/") > 1 and not docname.startswith("book/reference/")
+
+
 def toc_docnames(toc: Any, root: Path) -> list[str]:
     """Every document that the table of contents names, in its order, patterns filled in."""
     return list(dict.fromkeys(_entries(toc, root)))

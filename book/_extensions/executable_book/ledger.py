@@ -13,6 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
+from .chapters import in_a_part
 from .fingerprint import device_kind, installed
 from .markup import make
 from .records import CHECK, CORRECTION, RESULT, Record
@@ -185,9 +186,12 @@ class LedgerTotal(Gathering):
         seconds = sum(float(item.get("seconds", 0)) for item in results)
         worst = max((float(item["max_error"]) for item in checks), default=0.0)
         cases = sum(int(item.get("cases", 0)) for item in checks)
+        chapters = sum(map(in_a_part, records))
+        dates = sorted(record.executed[:10] for record in records.values())
         data = sorted({name for record in records.values() for name in record.data})
         return [
-            f"- Chapters executed: {len(records)}",
+            f"- Pages executed: {len(records)}, of which {chapters} in the parts of the book"
+            + (f"; last on {dates[-1]}" if dates else ""),
             f"- Results: {len(results)}" + (f" ({kinds})" if kinds else ""),
             f"- Steps decided: {len(steps)}, in {coarse(seconds)}",
             f"- Functions held to a result: {len(functions)}, on {cases} inputs, "

@@ -7,11 +7,11 @@ show is an error here, so that a chapter never loses anything in silence.
 """
 
 import argparse
-import os.path
+import os
 import posixpath
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import nbformat
 import yaml  # type: ignore[import-untyped]
 from myst_parser.config.main import MdParserConfig
 
-from .chapters import Chapter, read_chapters, read_pages
+from .chapters import Chapter, in_a_part, read_chapters, read_pages
 from .citations import Citations
 from .plain_markdown import NotPlainError, PlainMarkdown
 
@@ -38,12 +38,47 @@ FOLDED = {"hide-input": "source_hidden", "remove-input": "source_hidden"}
 FOLDED |= {"hide-output": "outputs_hidden"}
 
 
+README = """\
+# The chapters of *Derive, Implement, Train* as notebooks
+
+Written by `make notebooks` from {source}; the first cell of each installs the library.
+"""
+#: What Binder makes an environment from: the processors' build of torch is a tenth as large.
+BINDER = """\
+--extra-index-url https://download.pytorch.org/whl/cpu
+derive-implement-train @ {source}
+"""
+
+
 @dataclass(frozen=True)
 class Addresses:
-    """Where readers find the repository and the published pages; empty where there is none yet."""
+    """Where readers find the repository and the published pages; empty where there is none yet.
+
+    Attributes:
+        repository: what ``git`` can clone.
+        pages: the folder of the published pages.
+        revision: the commit that the notebooks belong to; empty for the latest.
+    """
 
     repository: str = ""
     pages: str = ""
+    revision: str = ""
+
+    @property
+    def source(self) -> str:
+        """What ``pip`` installs the library from."""
+        return f"git+{self.repository}" + (f"@{self.revision}" if self.revision else "")
+
+    @classmethod
+    def known(cls, config: Mapping[str, Any]) -> "Addresses":
+        """Those of ``_config.yml``, and on GitHub's machines those of the repository there."""
+        server, name = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
+        return cls(
+            repository=config.get("repository", {}).get("url")
+            or (f"{server}/{name}" if server and name else ""),
+            pages=config.get("html", {}).get("baseurl") or "",
+            revision=os.environ.get("GITHUB_SHA", ""),
+        )
 
 
 class Book:
@@ -51,18 +86,15 @@ class Book:
 
     Args:
         root: the repository's folder.
-        addresses: instead of those in ``_config.yml``.
+        addresses: instead of those that :meth:`Addresses.known` finds.
     """
 
-    def __init__(self, root: Path, addresses: Addresses = Addresses()) -> None:
+    def __init__(self, root: Path, addresses: Addresses | None = None) -> None:
         config = yaml.safe_load((root / "_config.yml").read_text("utf-8"))
         extensions = set(config["parse"]["myst_enable_extensions"])
         self.markdown = MdParserConfig(enable_extensions=extensions)
         self.bibliography = [root / file for file in config.get("bibtex_bibfiles", [])]
-        self.addresses = Addresses(
-            addresses.repository or config.get("repository", {}).get("url") or "",
-            addresses.pages or config.get("html", {}).get("baseurl") or "",
-        )
+        self.addresses = addresses or Addresses.known(config)
         pages, problems = read_pages(root)
         if problems:
             raise ValueError("; ".join(problems))
@@ -71,8 +103,8 @@ class Book:
 
     @property
     def chapters(self) -> list[Chapter]:
-        """The pages that become notebooks: all but those of the reference part."""
-        return [c for c in self.with_code.values() if not c.docname.startswith("book/reference/")]
+        """The pages that become notebooks."""
+        return [c for c in self.with_code.values() if in_a_part(c.docname)]
 
     def link(self, here: str, target: str, words: str = "") -> str:
         """A link to a published page, or to the notebook beside this one, or else just words."""
@@ -130,7 +162,7 @@ def notebook(chapter: Chapter, book: Book) -> Any:
     if references:
         listed = "\n".join(f"- {reference}" for reference in references)
         cells.append(V4.new_markdown_cell(f"## References\n\n{listed}"))
-    cells.insert(1, install_cell(book.addresses.repository))
+    cells.insert(1, install_cell(book.addresses))
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number:03d}"  # the same each time, so that two versions compare well
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -141,10 +173,10 @@ def notebook(chapter: Chapter, book: Book) -> Any:
     return made
 
 
-def install_cell(repository: str) -> Any:
+def install_cell(addresses: Addresses) -> Any:
     """The cell that installs the library; it asks for the address where none is known."""
-    source = f"git+{repository}" if repository else "git+ADDRESS"
-    source_is = KNOWN if repository else UNKNOWN
+    source = addresses.source if addresses.repository else "git+ADDRESS"
+    source_is = KNOWN if addresses.repository else UNKNOWN
     return V4.new_code_cell(INSTALL.format(source=source, source_is=source_is).rstrip())
 
 
@@ -159,15 +191,25 @@ def code_cell(cell: Mapping[str, Any]) -> Any:
 def write(book: Book, folder: Path) -> list[Path]:
     """Write the notebook of every chapter; nothing is written unless all of them can be."""
     made = {chapter.docname: notebook(chapter, book) for chapter in book.chapters}
-    written = []
-    for docname, content in made.items():
-        path = folder / f"{docname.removeprefix('book/')}.ipynb"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".part")
-        unfinished.write_text(V4.writes(content) + "\n", "utf-8")
-        unfinished.replace(path)
-        written.append(path)
-    return written
+    return [
+        write_file(folder / f"{docname.removeprefix('book/')}.ipynb", V4.writes(content) + "\n")
+        for docname, content in made.items()
+    ]
+
+
+def write_branch(book: Book, folder: Path) -> list[Path]:
+    """Write what makes the notebooks a repository that Binder can open."""
+    source = book.addresses.source
+    files = {"README.md": README, "requirements.txt": BINDER, "runtime.txt": "python-3.11\n"}
+    return [write_file(folder / name, text.format(source=source)) for name, text in files.items()]
+
+
+def write_file(path: Path, text: str) -> Path:
+    """Write a file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.part")
+    unfinished.write_text(text, "utf-8")
+    return unfinished.replace(path)
 
 
 def main(arguments: Iterable[str] | None = None) -> int:
@@ -177,8 +219,13 @@ def main(arguments: Iterable[str] | None = None) -> int:
     parser.add_argument("--repository", default="", help="address that pip can install from by git")
     parser.add_argument("--pages", default="", help="address of the published book")
     given = parser.parse_args(None if arguments is None else list(arguments))
+    stated = {name: text for name in ("repository", "pages") if (text := getattr(given, name))}
     try:
-        written = write(Book(Path.cwd(), Addresses(given.repository, given.pages)), given.out)
+        book = Book(Path.cwd())
+        book.addresses = replace(book.addresses, **stated)
+        written = write(book, given.out)
+        if book.addresses.repository:
+            written += write_branch(book, given.out)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
