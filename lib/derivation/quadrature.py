@@ -79,14 +79,14 @@ def integrate(
     with mpmath.workdps(WORKING):
         for end, side in ((low, 1), (high, -1)):
             _require_convergent(body, end, side, high - low)
-        grid, values = _scanned(scan, float(low), float(high))
+        grid, values, unit = _scanned(scan, body, float(low), float(high))
         _require_no_pole(body, grid, values)
-        points = [low, *_breaks(grid, values, low, high), high]
+        points = [low, *_breaks(grid, values, body, low, high), high]
         total, error = mpmath.mpf(0), mpmath.mpf(0)
         for start, stop in itertools.pairwise(points):
             part, uncertain = mpmath.quad(_guarded(body), [start, stop], error=True, maxdegree=7)
             total, error = total + part, error + uncertain
-        scale = max(abs(total), _size(grid, values)) + mpmath.mpf(10) ** -WANTED
+        scale = max(abs(total), unit * _size(grid, values)) + mpmath.mpf(10) ** -WANTED
         if not mpmath.isfinite(total) or error > scale * mpmath.mpf(10) ** -6:
             raise Unsettled("quadrature does not settle")
         digits = float(min(WANTED, -mpmath.log10((error + mpmath.mpf(10) ** -WORKING) / scale)))
@@ -178,9 +178,9 @@ def _require_no_pole(body: Callable[[Any], Any], grid: Any, values: Any) -> None
     width = mpmath.mpf(float(grid[place + 1] - grid[place]))
     masses = [
         width / 10**k * max(_height(body, peak + s * width / 10**k) for s in (1, -1))
-        for k in (3, 6, 9, 12)
+        for k in (3, 6, 9, 12, 15, 18)
     ]
-    if masses[-1] >= masses[0] * mpmath.mpf("0.9") > 0:
+    if masses[-1] >= max(masses[:-1]) * mpmath.mpf("0.9") > 0:
         raise Undefined("the integral diverges at a point inside its range")
 
 
@@ -191,21 +191,38 @@ def _height(body: Callable[[Any], Any], x: Any) -> Any:
         return mpmath.inf
 
 
-def _scanned(scan: Callable[[Any], Any], low: float, high: float) -> tuple[Any, Any]:
-    """Where the integrand was scanned in double precision, and its size there."""
+def _scanned(
+    scan: Callable[[Any], Any], body: Callable[[Any], Any], low: float, high: float
+) -> tuple[Any, Any, Any]:
+    """Where the integrand was scanned, its size there in units of the third, which is a number.
+
+    Doubles are fast; where the integrand leaves their range, some points are evaluated again.
+    """
     grid = _grid(low, high)
     with np.errstate(all="ignore"):
         try:
             values = np.abs(np.broadcast_to(scan(grid), grid.shape).astype(complex))
         except (Unsupported, Undefined, OverflowError, TypeError, ValueError):
             values = np.zeros_like(grid)
-    return grid, values
+    known = np.isfinite(values)
+    values = np.where(known, values, 0)
+    lost = np.flatnonzero(~known if values.any() else np.ones_like(values))
+    sizes = {k: _height(body, mpmath.mpf(float(grid[k]))) for k in lost[:: len(lost) // 300 + 1]}
+    unit = max((size for size in sizes.values() if mpmath.isfinite(size)), default=mpmath.mpf(0))
+    if unit <= values.max() or unit == 0:
+        unit = mpmath.mpf(1)
+    values = values * float(1 / unit) if values.any() else values
+    for place, size in sizes.items():
+        values[place] = float(size / unit)
+    return grid, values, unit
 
 
-def _breaks(grid: Any, values: Any, low: Any, high: Any) -> Iterator[Any]:
+def _breaks(
+    grid: Any, values: Any, body: Callable[[Any], Any], low: Any, high: Any
+) -> Iterator[Any]:
     """Points that part a range so that a narrow bulk of the integrand is not missed."""
     values = np.where(np.isfinite(values), values, 0)
-    found: set[float] = set()
+    found: set[Any] = set()
     if values.max() > 0:
         inside = np.flatnonzero(values > values.max() * 1e-25)
         first, last = max(inside[0] - 1, 0), min(inside[-1] + 1, len(grid) - 1)
@@ -214,9 +231,35 @@ def _breaks(grid: Any, values: Any, low: Any, high: Any) -> Iterator[Any]:
         found = {0.0}
     if mpmath.isfinite(high - low):  # smooth finite pieces need no parting
         found = {f for f in found if values.max() > 1e6 * np.median(values)}
+    if values.max() > 0:
+        found |= _narrow_bulk(body, grid, int(values.argmax()), low, high)
     for point in sorted(found):
         if low < point < high:
             yield mpmath.mpf(point)
+
+
+def _narrow_bulk(
+    body: Callable[[Any], Any], grid: Any, place: int, low: Any, high: Any
+) -> set[Any]:
+    """Points around the summit that is reached from a place, if the scan was too coarse for it."""
+    if place in (0, len(grid) - 1):
+        return set()  # what rises towards an end is left to the rule, which is made for it
+    height = functools.cache(lambda x: _height(body, x) if low < x < high else mpmath.mpf(-1))
+    near = grid[max(place - 1, 0) : place + 2]
+    start, spacing = mpmath.mpf(float(grid[place])), mpmath.mpf(float(np.diff(near).min()))
+    summit, step = start, spacing
+    for _ in range(150):
+        best = max((summit, summit - step, summit + step), key=height)
+        if best != summit:
+            summit, step = best, 2 * step
+        elif 2 * min(height(summit - step), height(summit + step)) < height(summit):
+            step /= 2
+        else:
+            break  # it is as broad as the step
+    resolved = step >= spacing and abs(summit - start) <= 2 * spacing
+    if resolved or mpmath.isinf(height(summit)):
+        return set()
+    return {summit + k * step for k in (-16, 0, 16)}
 
 
 def _grid(low: float, high: float) -> Any:

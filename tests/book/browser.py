@@ -2,7 +2,6 @@
 
 import functools
 import http.server
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,11 +9,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 SLOWEST = 120_000  # milliseconds, on a machine that does much else
 WEIGHTY = {"serious", "critical"}
 
@@ -88,11 +82,6 @@ THIN = r"""() => {
   for (const code of document.querySelectorAll("pre")) code.normalize();
 }"""
 AXE_OPTIONS = {"resultTypes": ["violations"], "iframes": False, "preload": False}
-
-
-def find_chromium() -> str | None:
-    """The program of an installed Chromium, found by its name."""
-    return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

@@ -11,8 +11,8 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path += [str(HERE), str(HERE.parent.parent / "book" / "_extensions")]
 
-import browser as chromium  # noqa: E402
 import planted  # noqa: E402
+from executable_book import chromium  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -59,12 +59,9 @@ def library(tmp_path: Path) -> Callable[[dict[str, str]], Path]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """A running Chromium, one for each of pytest's workers."""
-    needed = "playwright.sync_api", "axe_playwright_python"
-    playwright, _ = (pytest.importorskip(name, reason="make test installs it") for name in needed)
-    program = chromium.find_chromium()
-    if program is None:
+    for name in ("playwright.sync_api", "axe_playwright_python"):
+        pytest.importorskip(name, reason="make test installs it")
+    if chromium.find_chromium() is None:
         pytest.skip("there is no Chromium to look at pages with: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=program, args=chromium.FLAGS)
+    with chromium.launched() as running:
         yield running
-        running.close()

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import NARROW, WIDE, accessibility, find_chromium, look, opened, served, settle
+from browser import NARROW, WIDE, accessibility, look, opened, served, settle
+from executable_book.chromium import find_chromium, launched
 from site_facts import broken_links, telling_word
 
 PIXEL = base64.b64encode(
@@ -130,6 +131,8 @@ def test_a_telling_word_is_one_of_this_page_alone(tmp_path: Path) -> None:
 def test_chromium_is_found_by_its_name(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert find_chromium() is None
+    with pytest.raises(LookupError, match="install one"), launched():
+        pass
     program = tmp_path / "chromium-browser"
     program.write_text("#!/bin/sh\n", "utf-8")
     program.chmod(0o755)

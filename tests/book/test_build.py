@@ -258,7 +258,7 @@ def test_an_interrupt_leaves_neither_kernels_nor_half_a_record(book) -> None:
     kernel = _wait_for_number(book.folder / "pid")
     try:
         build.send_signal(signal.SIGINT)
-        assert build.wait(timeout=30) != 0
+        assert build.wait(timeout=120) != 0
         assert not _alive(kernel)
     finally:  # where the test fails, nothing may be left running either
         build.kill()
