@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PEERS := $(VENV)/.peers
 
-.PHONY: book notebooks test check benchmark serve clean help
+.PHONY: book notebooks pdf test check benchmark clean help
 
 help:
 	@echo "make book       build the book into _build/html, executing every chapter that is not up to date"
 	@echo "make notebooks  write each chapter as a notebook into _build/notebooks"
+	@echo "make pdf        print the book into _build/pdf/book.pdf; needs Chromium"
 	@echo "make test       run all tests"
 	@echo "make check      linters and types"
 	@echo "make benchmark  compare lib with its peers, as ratios of times"
@@ -22,6 +23,9 @@ book: $(READY)
 # With ARGS="--repository ADDRESS" the notebooks install the library from there.
 notebooks: $(READY)
 	@PYTHONPATH=book/_extensions $(BIN)/python -m executable_book.notebooks $(ARGS)
+
+pdf: book
+	@PYTHONPATH=book/_extensions $(BIN)/python -m executable_book.pdf $(ARGS)
 
 test: $(READY)
 	@$(BIN)/python -m pytest -n 2 --dist worksteal

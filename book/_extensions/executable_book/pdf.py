@@ -1,9 +1,9 @@
 """The book as one PDF: ``python -m executable_book.pdf`` after ``make book``.
 
 The built pages are put together into one, and Chromium prints it. (LaTeX would lose what the pages
-show as HTML: the figures, which are inline SVG, and what stands beside the equations.) It is printed
-twice: the first time tells on which page each heading is, the second has these numbers in the table
-of contents.
+show as HTML: the figures, which are inline SVG, and what stands beside the equations.) It is
+printed twice: the first time tells on which page each heading is, the second has these numbers in
+the table of contents.
 """
 
 import argparse
@@ -31,7 +31,8 @@ REFERENCES = ("aria-labelledby", "aria-describedby", "for")
 FIT = """async () => {
   await MathJax.startup.promise;
   await document.fonts.ready;
-  for (const box of document.querySelectorAll("div.math, .table-wrapper, .pst-scrollable-table-container")) {
+  const boxes = "div.math, .table-wrapper, .pst-scrollable-table-container";
+  for (const box of document.querySelectorAll(boxes)) {
     const inner = box.querySelector("mjx-container, table");
     const wide = Math.max(box.scrollWidth, inner?.scrollWidth ?? 0) / box.clientWidth;
     if (wide > 1) inner.style.fontSize = `${Math.max(0.45, 0.98 / wide)}em`;
@@ -75,7 +76,7 @@ class Assembly:
         for element in article.find_all(id=True):
             element["id"] = anchor(docname, str(element["id"]))
         for name in REFERENCES:
-            for element in article.find_all(attrs={name: True}):
+            for element in article.select(f"[{name}]"):
                 element[name] = " ".join(anchor(docname, one) for one in str(element[name]).split())
         for drawing in article.find_all("svg"):
             self._own_names(drawing, docname)
@@ -92,7 +93,7 @@ class Assembly:
                     element[name] = value.replace("url(#", f"url(#{anchor(docname, '')}")
 
     def _inside(self, link: Tag, docname: str) -> None:
-        """Have a link lead to its place in the one document; one to elsewhere in the HTML is none."""
+        """Have a link lead to its place in the one document; one that leaves it is none."""
         if link.find_parent("svg"):
             return
         target = str(link["href"])
@@ -132,10 +133,10 @@ class Assembly:
         head = text.partition("<head>")[2].partition("</head>")[0]
         up = "../" * self.docnames[0].count("/")
         head = head.replace(f'"{up}_static', f'"{self.folder.resolve().as_uri()}/_static')
-        articles = "\n".join(
-            f'<article class="bd-article" id="{anchor(name, "")}">{article.decode_contents()}</article>'
-            for name, article in self.articles.items()
-        )
+        articles = ""
+        for name, article in self.articles.items():
+            place = f'class="bd-article" id="{anchor(name, "")}"'
+            articles += f"<article {place}>{article.decode_contents()}</article>\n"
         return (
             f'<!DOCTYPE html><html lang="en" data-theme="light" data-mode="light"><head>{head}'
             f"<style>{STYLE.read_text('utf-8')}</style></head><body>{self._cover()}"
@@ -146,7 +147,8 @@ class Assembly:
         title, author, rights = (
             html.escape(str(self.config.get(name, ""))) for name in ("title", "author", "copyright")
         )
-        return f'<header class="cover"><p class="title">{title}</p><p>{author}</p><p>{rights}</p></header>'
+        lines = f'<p class="title">{title}</p><p>{author}</p><p>{rights}</p>'
+        return f'<header class="cover">{lines}</header>'
 
 
 def first_file(part: Mapping[str, Any]) -> str:
@@ -168,21 +170,22 @@ def contents(headings: Iterator[Heading], pages: Mapping[str, int]) -> str:
             number = pages.get(heading.anchor, "")
             words = f'<a href="#{heading.anchor}"><span>{words}</span><span>{number}</span></a>'
         rows.append(f'<li class="level-{heading.level}">{words}</li>')
-    return f'<nav class="contents"><p class="title">Contents</p><ul>{"".join(rows)}</ul></nav>'
+    return (
+        f'<nav class="printed-contents"><p class="title">Contents</p><ul>{"".join(rows)}</ul></nav>'
+    )
 
 
-def print_book(root: Path, folder: Path, out: Path) -> int:
-    """Print the built book; return the number of pages.
+def print_book(root: Path, folder: Path, out: Path, browser: Any) -> int:
+    """Print the built book with a running browser; return the number of pages.
 
     Raises:
         ValueError: if there is no built book of the present sources.
-        LookupError: if there is no Chromium.
     """
-    if not ("LIB_PDF_ANY" in __import__("os").environ) and sources.built_from(folder) != sources.digest(root):
+    if sources.built_from(folder) != sources.digest(root):
         raise ValueError("there is no built book of the present sources: make book")
     assembly = Assembly(root, folder)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent) as scratch, launched() as browser:
+    with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
         source, unfinished = Path(scratch) / "book.html", Path(scratch) / "book.pdf"
         pages: dict[str, int] = {}
         for _ in range(2):
@@ -235,7 +238,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("_build/pdf/book.pdf"))
     given = parser.parse_args()
     try:
-        count = print_book(Path.cwd(), Path("_build/html"), given.out)
+        with launched() as browser:
+            count = print_book(Path.cwd(), Path("_build/html"), given.out, browser)
     except (ValueError, LookupError) as error:
         print(error, file=sys.stderr)
         return 1
