@@ -213,7 +213,8 @@ def _scanned(
         unit = mpmath.mpf(1)
     values = values * float(1 / unit) if values.any() else values
     for place, size in sizes.items():
-        values[place] = float(size / unit)
+        if mpmath.isfinite(size) or not known[place]:
+            values[place] = float(size / unit)
     return grid, values, unit
 
 
