@@ -1,21 +1,22 @@
-"""Time the derivations of the book: label, standing, seconds, means, and SymPy alone beside it.
+"""The derivations of the book against SymPy alone: is the difference of the two sides zero?
 
-Run ``python tests/benchmarks/bench_derivation.py [--quick]``. Each derivation cell runs once, on
-one core; the seconds are the processor's, and hold all steps of the cell. The peer is what one
+Run ``python tests/benchmarks/bench_derivation.py [--quick | --record]``. Each derivation cell runs
+once; the seconds are the processor's, and hold all steps of the cell. The peer is what one
 would do without the engine: write the two sides out, for the largest of the sizes (3 where the
 proof is for all of them), carry the integrals out, and ask ``sympy.simplify`` whether the
-difference is 0, in a given time. The ratio is its time over ours; "none" says that it ended without
-an answer. Its task is easier: one of the cases that the engine decides, with recursions, paths and
-matrices already written out by the engine.
+difference is 0, in a given time. Its task is easier: one of the cases that the engine decides, with
+recursions, paths and matrices already written out by the engine. Printed are all equations: "none"
+says that SymPy ended without an answer, ">" that it did not end. A row holds those of a page that
+SymPy can be asked about, and how many of them it proves; where it did not end, the time it was
+given counts, so that the ratio is at least the one shown.
 """
 
-import argparse
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import sympy
+from _report import Report, main
 from sympy.core.cache import clear_cache
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "shared"))
@@ -32,7 +33,7 @@ from lib.derivation.timing import TookTooLong, within
 
 PARTS = ("reference/decided", "sequences", "kernels", "attention", "dynamics")
 QUICK = "reference/decided/nystrom"
-LIMIT, QUICK_LIMIT = 10.0, 1.0
+PEER, LIMIT, QUICK_LIMIT = "simplify", 3.0, 1.0
 TRIAL_SIZE, MOST_SIZE = 3, 9
 
 
@@ -79,34 +80,32 @@ def carried_out(expression: sympy.Expr) -> sympy.Expr:
     )
 
 
-def rows(pages: list[str], limit: float) -> Iterator[tuple[Result, float, float, str]]:
-    for page in pages:
-        clear_cache()
-        for result, seconds in list(run_cells(page)):
-            yield result, seconds, *by_sympy(result, limit)
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one page, SymPy a second each")
-    quick = parser.parse_args().quick
-    found = [path for part in PARTS for path in sorted((BOOK / part).glob("*.md"))]
-    pages = (
-        [QUICK] if quick else [path.relative_to(BOOK).with_suffix("").as_posix() for path in found]
-    )
-    limit = QUICK_LIMIT if quick else LIMIT
-    print(f"SymPy {sympy.__version__}, processor seconds, limit for SymPy {limit:.0f} s")
-    print(f"{'label':38}{'standing':18}{'seconds':>8}{'SymPy':>8}{'ratio':>8}  means")
-    total, worst = 0.0, 0.0
-    for result, seconds, peer, outcome in rows(pages, limit):
-        total, worst = total + seconds, max(worst, seconds)
-        ratio = outcome if outcome == "none" else f"{outcome}{peer / max(seconds, 1e-3):.1f}"
-        times = f"{peer:8.2f}{ratio:>8}" if peer else f"{'–':>8}{'–':>8}"
+def page_of_results(report: Report, page: str, limit: float) -> None:
+    """Print the equations of a page, and add their row."""
+    clear_cache()
+    ours, theirs, proved = [], [], 0
+    for result, seconds in list(run_cells(page)):
+        peer, outcome = by_sympy(result, limit)
         means = "; ".join(dict.fromkeys(step.means for step in result.steps))
-        print(f"{result.label:38}{result.standing:18}{seconds:8.2f}{times}  {means}", flush=True)
-    print(f"{total:.0f} s in all, {worst:.1f} s for the longest")
-    return 0
+        told = f"{peer:8.2f}{outcome:>5}" if peer else f"{'–':>8}{'':5}"
+        report.say(f"{result.label:38}{result.standing:18}{seconds:8.2f}{told}  {means}")
+        if peer:
+            ours.append(seconds)
+            theirs.append(peer)
+            proved += not outcome
+    if ours:
+        case = f"{page}: SymPy proves {proved} of {len(ours)}"
+        report.add(case, PEER, sum(ours), sum(theirs))
+
+
+def measure(report: Report) -> None:
+    found = [path for part in PARTS for path in sorted((BOOK / part).glob("*.md"))]
+    pages = [path.relative_to(BOOK).with_suffix("").as_posix() for path in found]
+    limit = QUICK_LIMIT if report.quick else LIMIT
+    for page in [QUICK] if report.quick else pages:
+        page_of_results(report, page, limit)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    pages = [path for part in PARTS for path in (BOOK / part).glob("*.md")]
+    sys.exit(main(measure, {PEER: "sympy"}, difference="", sources=pages))

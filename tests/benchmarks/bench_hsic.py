@@ -1,16 +1,16 @@
-"""Compare lib.kernels.hsic with hyppo: times as ratios, results to nine digits.
+"""HSIC against hyppo: the normalized unbiased estimate, and the permutation test.
 
-Run ``python tests/benchmarks/bench_hsic.py [--quick]``; it needs hyppo. A wrong result makes the
-exit code 1; a ratio below its goal is shown but is no error, for machines differ. Memory is not
-compared: hyppo holds some six n × n matrices, so that the largest size takes about 6 GB.
+Run ``python tests/benchmarks/bench_hsic.py [--quick | --record]``; it needs hyppo. Both work in
+float64 on one dimension each. Memory is not compared: hyppo holds some six n × n matrices, so that
+the largest size takes about 6 GB. Its permutations are timed on a few of them and extrapolated.
 """
 
-import argparse
 import sys
 
 import numpy as np
 import torch
-from _timing import context, medians
+from _report import Report, main
+from _timing import medians
 from hyppo.independence import Hsic
 from torch import Tensor
 
@@ -20,7 +20,7 @@ SIGMA = 1.0  # for both variables: hyppo has one bandwidth
 TOLERANCE = 1e-8  # of the factors; the promise is a relative error of 1e-6 in the result
 
 # samples; least ratio wanted for exact, for low rank
-SIZES = [(1000, 10.0, 0.0), (4000, 40.0, 30.0), (10000, 60.0, 60.0)]
+SIZES = [(1000, 10.0, None), (4000, 40.0, 30.0), (10000, 60.0, 60.0)]
 PERMUTATIONS = 1000
 PERMUTATIONS_GOAL = 300.0
 
@@ -35,70 +35,51 @@ def peer() -> Hsic:
     return Hsic(gamma=1 / (2 * SIGMA**2))
 
 
-def statistic(count: int, seconds: float) -> tuple[float, float, bool]:
-    """Return the ratios of exact and low rank, and whether the results agree."""
+def statistic(
+    report: Report, count: int, goal: float, low_goal: float | None, seconds: float
+) -> None:
     x, y = samples(count)
-    arrays = x.numpy(), y.numpy()
-    settings = {"bandwidth_x": SIGMA, "bandwidth_y": SIGMA}
-
-    def low_rank() -> Tensor:
-        return hsic.cka(x, y, **settings, method="low_rank", tolerance=TOLERANCE)
-
-    times = medians(
-        {
-            "hyppo": lambda: peer().statistic(*arrays),
-            "exact": lambda: hsic.cka(x, y, **settings),
-            "low rank": low_rank,
-        },
-        seconds,
-    )
+    arrays, settings = (x.numpy(), y.numpy()), {"bandwidth_x": SIGMA, "bandwidth_y": SIGMA}
+    ours = {
+        "exact": lambda: hsic.cka(x, y, **settings),
+        "low rank": lambda: hsic.cka(x, y, **settings, method="low_rank", tolerance=TOLERANCE),
+    }
+    times = medians({"hyppo": lambda: peer().statistic(*arrays), **ours}, seconds)
     expected = peer().statistic(*arrays)
-    right = abs(hsic.cka(x, y, **settings).item() - expected) < 1e-9 * expected
-    right &= abs(low_rank().item() - expected) < 1e-6 * expected
-    return times["hyppo"] / times["exact"], times["hyppo"] / times["low rank"], right
+    for name, wanted, most in (("exact", goal, 1e-9), ("low rank", low_goal, 1e-6)):
+        error = abs(ours[name]().item() / expected - 1)
+        report.add(
+            f"{name}, n = {count}", "hyppo", times[name], times["hyppo"],
+            goal=wanted, error=error, right=error < most,
+        )  # fmt: skip
 
 
-def permutations(count: int, seconds: float, reps: int) -> tuple[float, bool]:
-    """Return the ratio of the permutation tests, hyppo's extrapolated from ``reps`` of them."""
+def permutations(report: Report, count: int, seconds: float, reps: int) -> None:
     x, y = samples(count)
-    arrays = x.numpy(), y.numpy()
     generator = torch.Generator().manual_seed(1)
+    settings = {"bandwidth_x": SIGMA, "bandwidth_y": SIGMA, "generator": generator}
 
-    def ours() -> hsic.IndependenceTest:
-        settings = {"bandwidth_x": SIGMA, "bandwidth_y": SIGMA, "generator": generator}
-        return hsic.hsic_test(x, y, **settings, num_permutations=PERMUTATIONS)
+    def ours() -> float:
+        return hsic.hsic_test(x, y, **settings, num_permutations=PERMUTATIONS).p_value
 
     def theirs() -> float:
-        return float(peer().test(*arrays, reps=reps, auto=False)[1])
+        return float(peer().test(x.numpy(), y.numpy(), reps=reps, auto=False)[1])
 
     np.random.seed(0)  # noqa: NPY002, hyppo draws from the global generator whatever it is given
     times = medians({"hyppo": theirs, "ours": ours}, seconds)
-    right = ours().p_value == 1 / (1 + PERMUTATIONS) and theirs() == 1 / (1 + reps)
-    return times["hyppo"] / times["ours"] * PERMUTATIONS / reps, right
+    report.add(
+        f"{PERMUTATIONS} permutations, n = {count}", "hyppo", times["ours"],
+        times["hyppo"] * PERMUTATIONS / reps, goal=PERMUTATIONS_GOAL,
+        right=ours() == 1 / (1 + PERMUTATIONS) and theirs() == 1 / (1 + reps),
+    )  # fmt: skip
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="up to 4000 samples, less often")
-    quick = parser.parse_args().quick
-    torch.set_num_threads(1)
-    print(context("hyppo"))
-    print("Time of hyppo / our time, float64: normalized unbiased HSIC, one dimension each")
-    print(f"{'n':>8}{'exact':>8}{'goal':>6}{'low rank':>10}{'goal':>6}")
-    correct = True
-    for count, goal, low_goal in SIZES[: 2 if quick else 3]:
-        exact, low, right = statistic(count, 0.5 if quick else 4.0)
-        correct &= right
-        verdict = "" if right else "  WRONG RESULTS"
-        wanted = f"{low_goal:6.0f}" if low_goal else f"{'–':>6}"
-        print(f"{count:8}{exact:8.1f}{goal:6.0f}{low:10.1f}{wanted}{verdict}", flush=True)
-    ratio, right = permutations(1000, 0.5 if quick else 4.0, reps=20 if quick else 100)
-    verdict = "" if right else "  WRONG RESULTS"
-    print(
-        f"{PERMUTATIONS} permutations, n = 1000: {ratio:.0f}, goal {PERMUTATIONS_GOAL:.0f}{verdict}"
-    )
-    return 0 if correct and right else 1
+def measure(report: Report) -> None:
+    seconds = 0.5 if report.quick else 4.0
+    for size in SIZES[: 2 if report.quick else 3]:
+        statistic(report, *size, seconds)
+    permutations(report, 1000, seconds, reps=20 if report.quick else 100)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(measure, {"hyppo": "hyppo"}, difference="relative difference of the estimates"))

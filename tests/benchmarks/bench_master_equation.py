@@ -1,21 +1,18 @@
-"""Compare lib.dynamics.master_equation with SciPy's expm_multiply: times as ratios, results alike.
+"""The master equation against SciPy: a toggle switch on a lattice.
 
-Run ``python tests/benchmarks/bench_master_equation.py [--quick]``. The process is a toggle switch:
+Run ``python tests/benchmarks/bench_master_equation.py [--quick | --record]``. The toggle switch is
 two genes whose products shut each other's gene down, on a square lattice of counts, for some
 lifetimes of a product. It starts near one of its two stable states, or with no product at all, a
-rare state in which Chebyshev's polynomials would cancel. Times are those of the processor, on one
-thread. A wrong result makes the exit code 1; a ratio below its goal is shown but is no error, for
-machines differ.
+rare state in which Chebyshev's polynomials would cancel. Our generator is a stencil on the lattice
+or a sparse matrix (CSR). Times are those of the processor.
 """
 
-import argparse
-import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
 
 import torch
-from _timing import context
+from _report import Report, main
+from _timing import medians
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import expm_multiply
 from torch import Tensor
@@ -25,6 +22,8 @@ from lib.dynamics.reaction_network import Reaction, ReactionNetwork
 
 # counts of each product, lifetimes; rounds; least ratio wanted to expm_multiply
 SIZES = [(32, 10.0, 9, 4.0), (100, 10.0, 5, 15.0), (316, 10.0, 1, 15.0), (1000, 1.0, 1, 6.0)]
+STARTS = {"stable": (0.46, 0.05), "empty": (0.0, 0.0)}
+LARGEST_ERROR = 1e-9  # of both together: the peer promises no more
 
 
 def toggle_switch(size: int, largest: float | Tensor) -> ReactionNetwork:
@@ -41,78 +40,45 @@ def toggle_switch(size: int, largest: float | Tensor) -> ReactionNetwork:
     )
 
 
-def start(size: int, share_a: float, share_b: float) -> Tensor:
+def start(size: int, name: str) -> Tensor:
     """Return the law that is certain of one state."""
     law = torch.zeros(size, size, dtype=torch.float64)
-    law[int(share_a * size), int(share_b * size)] = 1.0
+    law[tuple(int(share * size) for share in STARTS[name])] = 1.0
     return law
 
 
-def medians(rivals: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Call the rivals in turns; the longest runs take minutes, too long for five rounds."""
-    times: dict[str, list[float]] = {name: [] for name in rivals}
-    for _ in range(rounds):
-        for name, call in rivals.items():
-            began = time.process_time()
-            call()
-            times[name].append(time.process_time() - began)
-    return {name: statistics.median(values) for name, values in times.items()}
-
-
 def compare(
-    size: int, p0: Tensor, lifetimes: float, rounds: int
-) -> tuple[dict[str, float], int, float]:
-    """Return times, our products, and the L1 distance of the results."""
-    network = toggle_switch(size, size / 2)
+    report: Report, size: int, lifetimes: float, rounds: int, goal: float, name: str
+) -> None:
+    network, p0 = toggle_switch(size, size / 2), start(size, name)
     sparse = lattice_generator(network, p0.shape, dtype=torch.float64)
     (rows, columns), values = sparse.indices().numpy(), sparse.values().numpy()
     matrix = csr_array((values, (rows, columns)), shape=sparse.shape)
     found = {}
 
     def peer() -> None:
-        found["peer"] = expm_multiply(matrix * lifetimes, p0.flatten().numpy())
+        found["peer"] = torch.from_numpy(expm_multiply(matrix * lifetimes, p0.flatten().numpy()))
 
     def lattice() -> None:
-        found["lattice"] = evolve(network, p0, lifetimes)
+        found["lattice"] = evolve(network, p0, lifetimes).probabilities.flatten()
 
     def csr() -> None:
-        found["csr"] = evolve(sparse, p0.flatten(), lifetimes)
+        found["CSR"] = evolve(sparse, p0.flatten(), lifetimes).probabilities
 
-    times = medians({"peer": peer, "lattice": lattice, "csr": csr}, rounds)
-    expected = torch.from_numpy(found["peer"]).view(p0.shape)
-    errors = [
-        float((found[name].probabilities.view(p0.shape) - expected).abs().sum())
-        for name in ("lattice", "csr")
-    ]
-    return times, found["lattice"].products, max(errors)
-
-
-def toggle_switches(quick: bool) -> bool:
-    print(
-        "Time of scipy.sparse.linalg.expm_multiply / our time: toggle switch, float64, one thread"
-    )
-    print(f"{'states':>9}{'start':>8}{'lattice':>9}{'goal':>6}{'CSR':>7}{'products':>10}{'L1':>10}")
-    correct = True
-    for size, lifetimes, rounds, goal in SIZES[: 2 if quick else 4]:
-        for name, shares in (("stable", (0.46, 0.05)), ("empty", (0.0, 0.0))):
-            p0 = start(size, *shares)
-            times, products, error = compare(size, p0, lifetimes, rounds)
-            ratios = [times["peer"] / times[ours] for ours in ("lattice", "csr")]
-            wanted = f"{goal:6.0f}" if name == "stable" else f"{'–':>6}"
-            right = error < 1e-9  # of both together: the peer promises no more
-            print(
-                f"{size**2:9}{name:>8}{ratios[0]:9.1f}{wanted}{ratios[1]:7.1f}{products:10}"
-                f"{error:10.0e}{'' if right else '  WRONG RESULTS'}",
-                flush=True,
-            )
-            correct &= right
-    return correct
+    rivals = {"peer": peer, "lattice": lattice, "CSR": csr}
+    times = medians(rivals, 0.0, rounds=rounds, clock=time.process_time)
+    for ours in ("lattice", "CSR"):
+        error = float((found[ours] - found["peer"]).abs().sum())
+        wanted = goal if (ours, name) == ("lattice", "stable") else None
+        report.add(
+            f"{size**2:,} states, {name}, {ours}", "expm_multiply", times[ours], times["peer"],
+            goal=wanted, error=error, right=error < LARGEST_ERROR,
+        )  # fmt: skip
 
 
-def gradient(quick: bool) -> bool:
+def gradient(report: Report, size: int) -> None:
     """Time the gradient in a rate against the value, and hold it to a difference quotient."""
-    size = 32 if quick else 316
-    p0 = start(size, 0.46, 0.05)
+    p0 = start(size, "stable")
     largest = torch.tensor(size / 2, dtype=torch.float64, requires_grad=True)
 
     def mean(rate: Tensor) -> Tensor:
@@ -125,23 +91,24 @@ def gradient(quick: bool) -> bool:
         slope = float((mean(largest + step) - mean(largest - step)) / (2 * step))
     middle = time.process_time()
     mean(largest).backward()
-    done = time.process_time()
+    ratio = 2 * (time.process_time() - middle) / (middle - began)
     error = abs(float(largest.grad) / slope - 1)
-    ratio = 2 * (done - middle) / (middle - began)
-    print(f"value and gradient / value, {size**2} states: {ratio:.1f}; relative error {error:.0e}")
-    return error < 1e-5
+    report.say(f"value and gradient / value, {size**2:,} states: {ratio:.1f}; error {error:.0e}")
+    report.require(error < 1e-5, "the gradient is not the slope")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small lattices")
-    quick = parser.parse_args().quick
-    torch.set_num_threads(1)
-    print(context())
-    correct = toggle_switches(quick)
-    correct &= gradient(quick)
-    return 0 if correct else 1
+def measure(report: Report) -> None:
+    for size in SIZES[: 2 if report.quick else 4]:
+        for name in STARTS:
+            compare(report, *size, name)
+    gradient(report, 32 if report.quick else 316)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(
+        main(
+            measure,
+            {"expm_multiply": "scipy"},
+            difference="sum of the absolute differences of the two laws",
+        )
+    )

@@ -1,13 +1,11 @@
-"""Compare lib.dynamics.stochastic_simulation with GillesPy2's C++ solver: events per second.
+"""Exact simulation against GillesPy2's C++ solver: ten thousand trajectories.
 
-Run ``python tests/benchmarks/bench_simulation.py [--quick]``; it needs gillespy2 and a C++
-compiler. GillesPy2 compiles a program for each model, which is not timed; handing its results to
-Python is, as a reader waits for that too, and few times are asked for so that it does not weigh
-much. Results that differ by more than five standard errors make the exit code 1; a ratio below its
-goal is shown but is no error, for machines differ.
+Run ``python tests/benchmarks/bench_simulation.py [--quick | --record]``; it needs gillespy2 and a
+C++ compiler. GillesPy2 compiles a program for each model, which is not timed; handing its results
+to Python is, as a reader waits for that too, and few times are asked for so that it does not weigh
+much. The results of both are random: their means may differ by five standard errors.
 """
 
-import argparse
 import os
 import sys
 import sysconfig
@@ -17,13 +15,14 @@ from typing import NamedTuple
 import gillespy2
 import numpy as np
 import torch
-from _timing import context, medians
+from _report import Report, main
+from _timing import medians
 from torch import Tensor
 
 from lib.dynamics.reaction_network import Reaction, ReactionNetwork
 from lib.dynamics.stochastic_simulation import simulate
 
-GOAL = 2.0
+PEER, GOAL = "GillesPy2", 2.0
 TRAJECTORIES = 10_000
 
 
@@ -95,8 +94,7 @@ def events(case: Case) -> float:
     return ours(watched, 1)[:, -1].double().mean().item()
 
 
-def compare(name: str, case: Case, seconds: float) -> tuple[float, float, bool]:
-    """Return events per second, the ratio to the peer, and whether the means agree."""
+def compare(report: Report, name: str, case: Case) -> None:
     model = model_of_peer(name, case)
     solver = gillespy2.SSACSolver(model=model)
 
@@ -104,33 +102,25 @@ def compare(name: str, case: Case, seconds: float) -> tuple[float, float, bool]:
         results = model.run(solver=solver, number_of_trajectories=TRAJECTORIES, seed=1)
         return np.array([result[case.shown][-1] for result in results])
 
-    times = medians({"peer": theirs, "ours": lambda: ours(case, 0)}, seconds)
+    rivals = {"peer": theirs, "ours": lambda: ours(case, 0)}
+    times = medians(rivals, 1.0 if report.quick else 10.0)
     expected = theirs()
     found = ours(case, 0)[:, list(case.start).index(case.shown)].double()
-    error = ((found.var() + expected.var()) / TRAJECTORIES).sqrt()
-    right = abs(found.mean() - expected.mean()) < 5 * error
+    scale = ((found.var() + expected.var()) / TRAJECTORIES).sqrt()
+    error = float((found.mean() - expected.mean()).abs() / scale)
+    report.add(name, PEER, times["ours"], times["peer"], goal=GOAL, error=error, right=error < 5)
     speed = events(case) * TRAJECTORIES / times["ours"]
-    return speed, times["peer"] / times["ours"], bool(right)
+    report.say(f"  {speed / 1e6:.1f} million events a second")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="less often")
-    seconds = 1.0 if parser.parse_args().quick else 10.0
-    torch.set_num_threads(1)
+def measure(report: Report) -> None:
     # GillesPy2 starts SCons by the interpreter's real path, which does not know this environment.
     os.environ["PYTHONPATH"] = sysconfig.get_path("purelib")
-    print(context("gillespy2"))
-    print(f"{TRAJECTORIES:,} trajectories; goal: {GOAL} times as fast")
-    print(f"{'':24}{'million events/s':>18}{'time of GillesPy2 / ours':>28}")
-    correct = True
     for name, case in CASES.items():
-        speed, ratio, right = compare(name, case, seconds)
-        correct &= right
-        verdict = "" if right else "  WRONG RESULTS"
-        print(f"{name:24}{speed / 1e6:18.1f}{ratio:28.1f}{verdict}", flush=True)
-    return 0 if correct else 1
+        compare(report, name, case)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(
+        main(measure, {PEER: "gillespy2"}, difference="of the means at the end, in standard errors")
+    )

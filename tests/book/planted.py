@@ -22,7 +22,8 @@ kernelspec:
 
 ALPHA = """# Alpha
 
-A result that the chapter displays, {eq}`alpha-sum`, and a source {cite:p}`someone2001`.
+A result that the chapter displays, {eq}`alpha-sum`, and a source {cite:p}`someone2001`; a post
+{cite:p}`su2018toy`.
 
 ```{code-cell} python
 from lib.toy.alpha import double
@@ -137,9 +138,31 @@ PAGES = {
         "# API\n\n```{eval-rst}\n.. automodule:: lib.toy.alpha\n```\n"
     ),
     "book/reference/bibliography.md": "# Bibliography\n\n```{bibliography}\n:all:\n```\n",
-    "book/references.bib": (
-        "@misc{someone2001, author = {Someone, A.}, title = {A title}, year = {2001}}\n"
+    "book/reference/glossary.md": (
+        "# Glossary\n\n```{terms}\n```\n\n## Chinese\n\n```{terms-by-chinese}\n```\n\n"
+        "## Posts\n\n```{source-posts}\n```\n"
     ),
+    "book/reference/benchmarks.md": "# Benchmarks\n\n```{benchmarks}\n```\n",
+    "book/glossary.toml": """
+["toy/alpha"."result"]
+chinese = "结果"
+means = "What a chapter *displays*."
+equation = "alpha-sum"
+post = "su2018toy"
+
+["toy/beta"."nothing"]
+chinese = "无"
+means = "What is left of $x-x$."
+""",
+    "book/references.bib": """
+@misc{someone2001, author = {Someone, A.}, title = {A title}, year = {2001}}
+@misc{su2018toy, author = {Su, Jianlin}, title = {A toy of {MINE} (in {Chinese})},
+  origtitle = {玩具}, day = {8}, month = may, year = {2018},
+  url = {https://kexue.fm/archives/12}}
+@misc{su2019unread, author = {Su, Jianlin}, title = {Another}, origtitle = {另一个}, year = {2019},
+  url = {https://kexue.fm/archives/34}}
+""",
+    "tests/benchmarks/bench_toy.py": '"""Toys against others: is it fast?"""\n',
     "constraints.txt": "# pins\nnbclient>=0\n",
     "_toc.yml": """format: jb-book
 root: book/index
@@ -153,6 +176,8 @@ parts:
     chapters:
       - file: book/reference/ledger
       - file: book/reference/some
+      - file: book/reference/glossary
+      - file: book/reference/benchmarks
       - glob: book/reference/api/*
       - file: book/reference/bibliography
 """,

@@ -69,7 +69,7 @@ def test_the_gate_runs_by_itself(green, root: Path) -> None:
         gate, cwd=green.folder, env=environment, capture_output=True, text=True, check=False
     )
     assert process.returncode == 0, process.stdout + process.stderr
-    assert "7 pages, 0 problems" in process.stdout
+    assert "9 pages, 0 problems" in process.stdout
 
 
 @pytest.mark.parametrize(

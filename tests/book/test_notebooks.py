@@ -110,6 +110,7 @@ def test_roles(plain: PlainMarkdown) -> None:
     assert text(plain, "By {eq}`crf-forward` it is `{eq}`.") == "By (crf-forward) it is `{eq}`."
     assert text(plain, "{cite:t}`lafferty2001crf`") == "Lafferty et al. (2001)"
     assert text(plain, "said {cite:p}`su2018crf,su2020crflr`") == "said (Su, 2018; Su, 2020b)"
+    assert text(plain, "a {term}`kernel`, {term}`two <kernel>`") == "a kernel, two"
     assert text(plain, "- {py:func}`lib.page.say`\n- two") == "- `lib.page.say`\n- two"
     assert text(plain, "(target)=\n## {doc}`hsic <../kernels/hsic>`\n% no\nend") == (
         "## [hsic](../kernels/hsic.ipynb)\n\nend"

@@ -69,6 +69,22 @@ def test_no_link_of_the_book_is_broken(html) -> None:
     assert not problems, "\n".join(problems)
 
 
+def addresses_found(page: Any, book: str, words: str) -> list[str]:
+    """The addresses that the book's one search box finds."""
+    page.goto(f"{book}{PAGES[0]}.html")
+    ways = page.locator(".search-button__button, .search-button, input[type=search]")
+    visible = [way for way in ways.all() if way.is_visible()]
+    assert len(visible) == 1, f"{len(visible)} search boxes"
+    visible[0].click()
+    page.keyboard.insert_text(words)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search.html?*")
+    results = page.locator("#search-results ul.search a")
+    page.locator("#search-results p.search-summary").wait_for()
+    page.wait_for_function("() => document.querySelector('#search-results li a')")
+    return [str(result.get_attribute("href")) for result in results.all()]
+
+
 @pytest.mark.parametrize("docname", CHAPTERS)
 def test_the_download_button_gives_the_notebook(docname, book, browser) -> None:
     with opened(browser, WIDE, book) as (page, heard):
@@ -91,19 +107,18 @@ def test_the_one_search_box_finds_a_chapter_by_a_word_of_its_text(
 ) -> None:
     word = telling_word(html, docname)
     with opened(browser, view, book) as (page, heard):
-        page.goto(f"{book}{PAGES[0]}.html")
-        ways = page.locator(".search-button__button, .search-button, input[type=search]")
-        visible = [way for way in ways.all() if way.is_visible()]
-        assert len(visible) == 1, f"{len(visible)} search boxes at {view.width} px"
-        visible[0].click()
-        page.keyboard.type(word)
-        page.keyboard.press("Enter")
-        page.wait_for_url("**/search.html?*")
-        results = page.locator("#search-results ul.search a")
-        page.locator("#search-results p.search-summary").wait_for()
-        page.wait_for_function("() => document.querySelector('#search-results li a')")
-        found = [result.get_attribute("href") for result in results.all()]
-        assert any(f"{docname}.html" in str(address) for address in found), (word, found)
+        found = addresses_found(page, book, word)
+        assert any(f"{docname}.html" in address for address in found), (word, found)
+        assert not heard
+
+
+@pytest.mark.parametrize(
+    "words", ["条件随机场", "随机场", "主方程", "细致平衡", "partition function"]
+)
+def test_the_search_box_finds_a_term_in_english_and_chinese(words, book, browser) -> None:
+    with opened(browser, WIDE, book) as (page, heard):
+        found = addresses_found(page, book, words)
+        assert any("reference/glossary.html" in address for address in found), (words, found)
         assert not heard
 
 

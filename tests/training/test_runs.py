@@ -221,8 +221,9 @@ def test_the_commit_is_that_of_the_folder_and_dirty_when_files_changed(tmp_path,
         subprocess.run([*git, *command], check=True)
     clean = provenance.commit()
     assert len(clean) == 12
-    (tmp_path / "book" / "_runs").mkdir(parents=True)
-    (tmp_path / "book" / "_runs" / "run.json").touch()
+    for records in ("_runs", "_benchmarks"):
+        (tmp_path / "book" / records).mkdir(parents=True)
+        (tmp_path / "book" / records / "run.json").touch()
     assert provenance.commit() == clean
     (tmp_path / "book" / "other").touch()
     assert provenance.commit() == f"{clean}-dirty"

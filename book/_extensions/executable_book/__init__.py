@@ -1,11 +1,11 @@
-"""The Sphinx extension of this book: complete execution, the page gate, the ledger."""
+"""The Sphinx extension of this book: complete execution, the page gate, the reference part."""
 
 import sys
 from typing import Any
 
 from sphinx.application import Sphinx
 
-from . import launch, pages
+from . import benchmarks, glossary, launch, pages, posts, printed
 from .api import defining_module
 from .build import Build
 from .ledger import Corrections, Ledger, LedgerTotal, forget_page, provide
@@ -28,6 +28,15 @@ def setup(app: Sphinx) -> dict[str, Any]:
     add_elements(app)
     pages.connect(app, build.in_order)
     launch.connect(app)
+    printed.connect(
+        app,
+        {
+            "terms": glossary.terms,
+            "terms-by-chinese": glossary.by_chinese,
+            "source-posts": posts.posts,
+            "benchmarks": benchmarks.benchmarks,
+        },
+    )
     app.add_directive("ledger", Ledger)
     app.add_directive("ledger-total", LedgerTotal)
     app.add_directive("corrections", Corrections)

@@ -2,20 +2,19 @@
 
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from fnmatch import fnmatch
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 from docutils import nodes
-from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
-from sphinx.util.docutils import SphinxDirective
 
 from .chapters import in_a_part
 from .fingerprint import device_kind, installed
 from .markup import make
+from .printed import MarkdownDirective, table
 from .records import CHECK, CORRECTION, RESULT, Record
 
 Source = Callable[[], dict[str, Record]]
@@ -32,17 +31,6 @@ def forget_page(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
     getattr(env, "gathering_pages", set()).discard(docname)
 
 
-def cell(text: object) -> str:
-    """Text that stays inside its cell of a Markdown table."""
-    return " ".join(str(text).split()).replace("|", r"\|")
-
-
-def table(header: list[str], rows: Iterable[list[str]]) -> list[str]:
-    """A Markdown table."""
-    lines = [header, ["---"] * len(header), *([cell(item) for item in row] for row in rows)]
-    return [f"| {' | '.join(line)} |" for line in lines]
-
-
 def coarse(seconds: float) -> str:
     """A time that does not change with each build."""
     return "under 1 s" if seconds < 1 else f"{seconds:.0f} s"
@@ -53,7 +41,7 @@ def patterns(argument: str) -> list[str]:
     return [name.strip() for name in argument.split(",") if name.strip()]
 
 
-class Gathering(SphinxDirective):
+class Gathering(MarkdownDirective):
     """A directive that writes Markdown from the records of all executed chapters."""
 
     has_content = False
@@ -76,14 +64,6 @@ class Gathering(SphinxDirective):
         for pattern in [*self.options.get("only", []), *self.options.get("except", [])]:
             if "*" not in pattern and f"book/{pattern}" not in self.env.found_docs:
                 raise self.error(f"there is no document book/{pattern}")
-
-    def parsed(self, markdown: str) -> list[nodes.Node]:
-        """Markdown as nodes; a single paragraph as what is in it."""
-        holder = nodes.container()
-        content = StringList(markdown.splitlines(), source=self.env.doc2path(self.env.docname))
-        self.state.nested_parse(content, self.content_offset, holder)
-        single = len(holder.children) == 1 and isinstance(holder.children[0], nodes.paragraph)
-        return list(holder.children[0].children if single else holder.children)
 
     def content_of(self, records: dict[str, Record]) -> list[nodes.Node]:
         """What stands on the page."""

@@ -125,6 +125,8 @@ class PlainMarkdown:
             return self._references.link(self._docname, target, words)
         if role.startswith("py:"):
             return f"`{words or target.removeprefix('~')}`"
+        if role == "term":
+            return words or target
         if role == "ref" and words:
             return words
         raise NotPlainError(f"the role {{{role}}}`{content}` has no form in plain Markdown yet")

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 RECORD = ".sources"
-OF_THE_BOOK = ("_config.yml", "_toc.yml", "constraints.txt", "book", "lib")
+OF_THE_BOOK = ("_config.yml", "_toc.yml", "constraints.txt", "book", "lib", "tests/benchmarks")
 
 
 def digest(root: Path) -> str:
