@@ -36,7 +36,8 @@ check: $(READY)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
-# With ARGS=--quick each takes seconds and shows that its results are right.
+# With ARGS=--quick each takes seconds and shows that its results are right; with ARGS=--record the
+# book's page of benchmarks gets the full run.
 benchmark: $(PEERS)
 	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file $(ARGS) || exit 1; done
 

@@ -5,6 +5,7 @@ import platform
 import subprocess
 from importlib import metadata
 
+_RECORDED = ("book/_runs", "book/_benchmarks")
 _PACKAGES = {
     "lib": "derive-implement-train",
     "torch": "torch",
@@ -32,7 +33,7 @@ def versions() -> dict[str, str]:
 def commit() -> str:
     """The commit that the working folder stands at, ``-dirty`` behind it if files have changed.
 
-    Recorded runs themselves do not count as a change. The environment variable ``LIB_COMMIT``
+    Recorded runs and benchmarks themselves do not count as a change. The environment variable ``LIB_COMMIT``
     says it where there is no git, as on a machine that was given the files alone. Empty if
     nothing is known.
     """
@@ -40,7 +41,8 @@ def commit() -> str:
     if stated:
         return stated
     head = _git("rev-parse", "--short=12", "HEAD")
-    changed = _git("status", "--porcelain", "--", ":/", ":(top,exclude)book/_runs")
+    others = [f":(top,exclude){folder}" for folder in _RECORDED]
+    changed = _git("status", "--porcelain", "--", ":/", *others)
     return f"{head}-dirty" if head and changed else head
 
 

@@ -100,7 +100,7 @@ if __name__ == "__main__":
         main(
             measure,
             {PEER: "pytorch-crf"},
-            difference="gradients: relative to the largest exact entry; best paths: relative "
-            "difference of the scores (batch × time × tags)",
+            difference="of the gradients, relative to the largest exact entry; of the scores of "
+            "the best paths, relative; sizes are batch × time × tags",
         )
     )

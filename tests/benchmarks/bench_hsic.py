@@ -82,4 +82,4 @@ def measure(report: Report) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(measure, {"hyppo": "hyppo"}, difference="relative difference of the estimates"))
+    sys.exit(main(measure, {"hyppo": "hyppo"}, difference="of the estimates, relative"))

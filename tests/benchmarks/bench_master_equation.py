@@ -109,6 +109,6 @@ if __name__ == "__main__":
         main(
             measure,
             {"expm_multiply": "scipy"},
-            difference="sum of the absolute differences of the two laws",
+            difference="of the two laws, absolute and added up over all states",
         )
     )

@@ -151,7 +151,7 @@ if __name__ == "__main__":
         main(
             measure,
             {LOOP: "torch", VMAP: "torch"},
-            difference="largest difference of the kernels, relative to the largest entry "
-            "(samples by queries)",
+            difference="of the kernels, relative to the largest entry; sizes are the layers, then "
+            "samples by queries",
         )
     )

@@ -121,7 +121,7 @@ def test_rivals_take_turns() -> None:
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def measured_book(tmp_path: Path) -> Path:
     """A folder with a benchmark, its record, and the two files that it measured."""
     for name, text in {
         "tests/benchmarks/bench_sums.py": '"""Sums against others: are they fast?"""\n',
@@ -145,60 +145,62 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def edit(root: Path, **changes: Any) -> None:
-    path = root / "book/_benchmarks/sums.json"
+def edit(measured_book: Path, **changes: Any) -> None:
+    path = measured_book / "book/_benchmarks/sums.json"
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | changes), "utf-8")
 
 
-def test_a_record_becomes_a_table(root: Path) -> None:
-    text = "\n".join(benchmarks(root))
+def test_a_record_becomes_a_table(measured_book: Path) -> None:
+    text = "\n".join(benchmarks(measured_book))
     assert text.startswith("# Sums against others\n\nAre they fast?\n")
     first, second = re.findall(r"^\| (?:sums|memory) .*$", text, re.MULTILINE)
     assert re.search(r"pytest [\d.]+ \| 4.2 \| 4 \| 3e-07 \(of the peer 2e-03\) \|", first)
     assert re.search(r"a loop \(numpy [\d.]+\) \| 1.5 \| 2, not reached \| – \|", second)
-    assert "Differences are relative." in text
+    assert "Largest difference: relative." in text
     assert re.search(r"Measured on 20\d\d-\d\d-\d\d, commit `\w*(-dirty)?`: Abacus, 1 core, ", text)
     assert "2 threads used, 15.6 GiB of memory, Linux, Python 3.11." in text
     assert "older code" not in text
     assert MISSING not in text
 
 
-def test_a_benchmark_without_a_record_is_said_to_be_missing(root: Path) -> None:
-    (root / "book/_benchmarks/sums.json").unlink()
-    assert MISSING in benchmarks(root)
-    assert "|" not in "\n".join(benchmarks(root))
+def test_a_benchmark_without_a_record_is_said_to_be_missing(measured_book: Path) -> None:
+    (measured_book / "book/_benchmarks/sums.json").unlink()
+    assert MISSING in benchmarks(measured_book)
+    assert "|" not in "\n".join(benchmarks(measured_book))
 
 
-def test_code_that_changed_since_is_said_to_be_older(root: Path) -> None:
-    edit(root, commit="abc123")
-    (root / "lib/parts.py").write_text("new", "utf-8")
-    text = "\n".join(benchmarks(root))
+def test_code_that_changed_since_is_said_to_be_older(measured_book: Path) -> None:
+    edit(measured_book, commit="abc123")
+    (measured_book / "lib/parts.py").write_text("new", "utf-8")
+    text = "\n".join(benchmarks(measured_book))
     assert "**Measured with older code** (commit `abc123`): `lib/parts.py` changed since." in text
-    (root / "lib/sums.py").unlink()
-    assert "`lib/sums.py` and 1 more of its files changed since" in "\n".join(benchmarks(root))
+    (measured_book / "lib/sums.py").unlink()
+    assert "`lib/sums.py` and 1 more of its files changed since" in "\n".join(
+        benchmarks(measured_book)
+    )
 
 
-def test_a_wrong_row_is_shown_as_wrong(root: Path) -> None:
-    rows = json.loads((root / "book/_benchmarks/sums.json").read_text("utf-8"))["rows"]
-    edit(root, rows=[{**rows[0], "right": False, "ratio": 1234.5}])
-    assert "| 1234 | 4 | 3e-07 (of the peer 2e-03) **wrong** |" in "\n".join(benchmarks(root))
+def test_a_wrong_row_is_shown_as_wrong(measured_book: Path) -> None:
+    rows = json.loads((measured_book / "book/_benchmarks/sums.json").read_text("utf-8"))["rows"]
+    edit(measured_book, rows=[{**rows[0], "right": False, "ratio": 1234.5, "error": 0.0}])
+    assert "| 1234 | 4 | 0 (of the peer 2e-03) **wrong** |" in "\n".join(benchmarks(measured_book))
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [("[", "no record of a benchmark"), ("[]", "no record"), ("{}", "lacks commit, date, diff")],
 )
-def test_a_damaged_record_is_refused(root: Path, text: str, problem: str) -> None:
-    (root / "book/_benchmarks/sums.json").write_text(text, "utf-8")
+def test_a_damaged_record_is_refused(measured_book: Path, text: str, problem: str) -> None:
+    (measured_book / "book/_benchmarks/sums.json").write_text(text, "utf-8")
     with pytest.raises(ValueError, match=problem):
-        benchmarks(root)
+        benchmarks(measured_book)
 
 
-def test_the_page_follows_the_records_and_the_code(book, root: Path) -> None:
+def test_the_page_follows_the_records_and_the_code(book, measured_book: Path) -> None:
     page = "book/reference/benchmarks"
     assert '<section id="toys-against-others">' in book.html(page)
     assert "Not measured yet." in book.html(page)
-    path = root / "book/_benchmarks/sums.json"
+    path = measured_book / "book/_benchmarks/sums.json"
     text = path.read_text("utf-8").replace("lib/sums.py", "lib/toy/__init__.py")
     book.write("book/_benchmarks/toy.json", text.replace('"lib/parts.py"', '"lib/__init__.py"'))
     assert book.build().green

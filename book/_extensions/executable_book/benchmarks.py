@@ -60,7 +60,7 @@ def measured(record: Mapping[str, Any], root: Path) -> list[str]:
         what = f"`{changed[0]}`{more} changed since"
         lines += ["", f"**Measured with older code** (commit `{record['commit']}`): {what}."]
     meaning = record["difference"]
-    lines += ["", f"Differences are {meaning}." if meaning else "", "", provenance(record)]
+    lines += ["", f"Largest difference: {meaning}." if meaning else "", "", provenance(record)]
     return lines
 
 
@@ -68,13 +68,18 @@ def row(found: Mapping[str, Any]) -> list[str]:
     """The cells of a row; a ratio below its goal and a wrong result are said to be so."""
     ratio, goal, error = found["ratio"], found["goal"], found["error"]
     wanted = "–" if goal is None else f"{goal:g}" + ("" if ratio >= goal else ", not reached")
-    difference = "–" if error is None else f"{error:.0e}"
+    difference = "–" if error is None else short(error)
     if found["peer_error"] is not None:
-        difference += f" (of the peer {found['peer_error']:.0e})"
+        difference += f" (of the peer {short(found['peer_error'])})"
     if not found["right"]:
         difference += " **wrong**"
     shown = f"{ratio:.0f}" if ratio >= 100 else f"{ratio:.1f}"
     return [found["case"], found["peer"], shown, wanted, difference]
+
+
+def short(error: float) -> str:
+    """One digit of an error."""
+    return f"{error:.0e}" if error else "0"
 
 
 def provenance(record: Mapping[str, Any]) -> str:

@@ -88,7 +88,7 @@ def posts(root: Path) -> list[str]:
     if not cited:
         return ["No page cites a post yet."]
     rows = [_row(found[key], citing[key]) for key in reversed(cited)]
-    return boxed(table(["Date", "Archive", "Post", "Discussed in"], rows))
+    return boxed(table(["Date", "Archive", "Post", "Discussed in"], rows), "posts")
 
 
 def _row(post: Post, pages: Iterable[Page]) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from docutils import nodes
 from docutils.statemachine import StringList
+from docutils.utils.smartquotes import smartchars
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
@@ -27,9 +28,9 @@ def table(header: list[str], rows: Iterable[list[str]]) -> list[str]:
     return [f"| {' | '.join(line)} |" for line in lines]
 
 
-def boxed(lines: list[str]) -> list[str]:
+def boxed(lines: list[str], kind: str = "") -> list[str]:
     """A table in a box that scrolls where the page is too narrow for it."""
-    return ["::::{container} table-wrapper", *lines, "::::"]
+    return [f"::::{{container}} table-wrapper {kind}".rstrip(), *lines, "::::"]
 
 
 class MarkdownDirective(SphinxDirective):
@@ -103,6 +104,7 @@ def forget_page(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
 
 def connect(app: Sphinx, printers: dict[str, Printer]) -> None:
     """Add these directives."""
+    smartchars.quotes.setdefault("zh", "“”‘’")  # or docutils warns at the first Chinese term
     _printers.update(printers)
     for name in printers:
         app.add_directive(name, Printed)
