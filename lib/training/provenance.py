@@ -33,9 +33,9 @@ def versions() -> dict[str, str]:
 def commit() -> str:
     """The commit that the working folder stands at, ``-dirty`` behind it if files have changed.
 
-    Recorded runs and benchmarks themselves do not count as a change. The environment variable ``LIB_COMMIT``
-    says it where there is no git, as on a machine that was given the files alone. Empty if
-    nothing is known.
+    Recorded runs and benchmarks themselves do not count as a change. The environment variable
+    ``LIB_COMMIT`` says it where there is no git, as on a machine that was given the files alone.
+    Empty if nothing is known.
     """
     stated = os.environ.get("LIB_COMMIT", "").strip()
     if stated:

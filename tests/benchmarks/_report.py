@@ -97,7 +97,7 @@ class Report:
         print(text, flush=True)
 
 
-HEADER = f"{'case':36}{'peer':36}{'ours':>10}{'peer':>10}{'ratio':>8}{'goal':>6}{'error':>9}"
+HEADER = f"{'case':36} {'peer':35} {'ours':>10}{'peer':>10}{'ratio':>8}{'goal':>6}{'error':>9}"
 
 
 def line(row: Row) -> str:
@@ -107,7 +107,7 @@ def line(row: Row) -> str:
     sizes = f"{quantity(row.ours, row.unit):>10}{quantity(row.theirs, row.unit):>10}"
     told = "" if row.peer_error is None else f"  peer's {row.peer_error:.0e}"
     told += "" if row.right else "  WRONG RESULTS"
-    return f"{row.case:36}{row.peer:36}{sizes}{row.ratio:8.1f}{goal:>6}{error:>9}{told}"
+    return f"{row.case:36} {row.peer:35} {sizes}{row.ratio:8.1f}{goal:>6}{error:>9}{told}"
 
 
 def quantity(value: float, unit: str) -> str:

@@ -83,6 +83,7 @@ def carried_out(expression: sympy.Expr) -> sympy.Expr:
 def page_of_results(report: Report, page: str, limit: float) -> None:
     """Print the equations of a page, and add their row."""
     clear_cache()
+    report.say(f"{page}: label, standing, our seconds, SymPy's, means")
     ours, theirs, proved = [], [], 0
     for result, seconds in list(run_cells(page)):
         peer, outcome = by_sympy(result, limit)
