@@ -103,11 +103,12 @@ HEADER = f"{'case':36} {'peer':35} {'ours':>10}{'peer':>10}{'ratio':>8}{'goal':>
 def line(row: Row) -> str:
     """A row as it is printed."""
     goal = "–" if row.goal is None else f"{row.goal:g}"
+    ratio = f"{row.ratio:.{1 if row.ratio >= 1 else 2}f}"
     error = "–" if row.error is None else f"{row.error:.0e}"
     sizes = f"{quantity(row.ours, row.unit):>10}{quantity(row.theirs, row.unit):>10}"
     told = "" if row.peer_error is None else f"  peer's {row.peer_error:.0e}"
     told += "" if row.right else "  WRONG RESULTS"
-    return f"{row.case:36} {row.peer:35} {sizes}{row.ratio:8.1f}{goal:>6}{error:>9}{told}"
+    return f"{row.case:36} {row.peer:35} {sizes}{ratio:>8}{goal:>6}{error:>9}{told}"
 
 
 def quantity(value: float, unit: str) -> str:
@@ -126,7 +127,7 @@ def main(
     measure: Callable[[Report], None],
     peers: Mapping[str, str],
     *,
-    difference: str,
+    note: str,
     sources: Iterable[Path] = (),
 ) -> int:
     """Run a benchmark as its command line asks; return the exit code.
@@ -134,7 +135,7 @@ def main(
     Args:
         measure: Adds the rows.
         peers: The distribution of each rival, by the rival's name.
-        difference: What the errors of the rows are, as a phrase.
+        note: What a reader of the rows must know, as sentences: what the errors are, for one.
         sources: Files that are measured besides the modules of ``lib`` that were imported.
     """
     file = Path(inspect.getfile(measure)).resolve()
@@ -150,7 +151,7 @@ def main(
         torch.set_num_threads(1)
     facts = {
         "benchmark": file.stem.removeprefix("bench_"),
-        "difference": difference,
+        "note": note,
         "machine": machine(torch.get_num_threads() if torch else 1),
         "versions": versions([*(["torch"] if torch else []), *peers.values()]),
     }

@@ -33,8 +33,13 @@ from lib.derivation.timing import TookTooLong, within
 
 PARTS = ("reference/decided", "sequences", "kernels", "attention", "dynamics")
 QUICK = "reference/decided/nystrom"
-PEER, LIMIT, QUICK_LIMIT = "simplify", 3.0, 1.0
+PEER, LIMIT, QUICK_LIMIT = "simplify", 2.0, 1.0
 TRIAL_SIZE, MOST_SIZE = 3, 9
+NOTE = (
+    "Times are those of the processor. A row holds the equations of a page that SymPy can "
+    "be asked about, one case of each, written out; where it did not end, the time that it "
+    "was given counts, so that the ratio is at least the one shown."
+)
 
 
 def difference(result: Result) -> sympy.Expr:
@@ -109,4 +114,4 @@ def measure(report: Report) -> None:
 
 if __name__ == "__main__":
     pages = [path for part in PARTS for path in (BOOK / part).glob("*.md")]
-    sys.exit(main(measure, {PEER: "sympy"}, difference="", sources=pages))
+    sys.exit(main(measure, {PEER: "sympy"}, note=NOTE, sources=pages))

@@ -21,9 +21,10 @@ from lib.dynamics.master_equation import evolve, lattice_generator
 from lib.dynamics.reaction_network import Reaction, ReactionNetwork
 
 # counts of each product, lifetimes; rounds; least ratio wanted to expm_multiply
-SIZES = [(32, 10.0, 9, 4.0), (100, 10.0, 5, 15.0), (316, 10.0, 1, 15.0), (1000, 1.0, 1, 6.0)]
+SIZES = [(32, 10.0, 9, 4.0), (100, 10.0, 5, 15.0), (316, 10.0, 1, 15.0), (1000, 0.5, 1, 6.0)]
 STARTS = {"stable": (0.46, 0.05), "empty": (0.0, 0.0)}
 LARGEST_ERROR = 1e-9  # of both together: the peer promises no more
+NOTE = "Times are those of the processor. The difference of two laws is added up over all states."
 
 
 def toggle_switch(size: int, largest: float | Tensor) -> ReactionNetwork:
@@ -100,15 +101,12 @@ def gradient(report: Report, size: int) -> None:
 def measure(report: Report) -> None:
     for size in SIZES[: 2 if report.quick else 4]:
         for name in STARTS:
-            compare(report, *size, name)
+            if (
+                name == "stable" or size[0] < 1000
+            ):  # there the peer needs the better part of a minute
+                compare(report, *size, name)
     gradient(report, 32 if report.quick else 316)
 
 
 if __name__ == "__main__":
-    sys.exit(
-        main(
-            measure,
-            {"expm_multiply": "scipy"},
-            difference="of the two laws, absolute and added up over all states",
-        )
-    )
+    sys.exit(main(measure, {"expm_multiply": "scipy"}, note=NOTE))

@@ -24,6 +24,7 @@ from lib.dynamics.stochastic_simulation import simulate
 
 PEER, GOAL = "GillesPy2", 2.0
 TRAJECTORIES = 10_000
+NOTE = "The results are random: the difference of the means at the end is in standard errors."
 
 
 class Case(NamedTuple):
@@ -103,7 +104,7 @@ def compare(report: Report, name: str, case: Case) -> None:
         return np.array([result[case.shown][-1] for result in results])
 
     rivals = {"peer": theirs, "ours": lambda: ours(case, 0)}
-    times = medians(rivals, 1.0 if report.quick else 10.0)
+    times = medians(rivals, 1.0 if report.quick else 5.0)
     expected = theirs()
     found = ours(case, 0)[:, list(case.start).index(case.shown)].double()
     scale = ((found.var() + expected.var()) / TRAJECTORIES).sqrt()
@@ -121,6 +122,4 @@ def measure(report: Report) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(
-        main(measure, {PEER: "gillespy2"}, difference="of the means at the end, in standard errors")
-    )
+    sys.exit(main(measure, {PEER: "gillespy2"}, note=NOTE))

@@ -32,7 +32,7 @@ def program(monkeypatch: Any, folder: Path, measure: Any, *options: str) -> int:
     monkeypatch.setattr(
         _report, "record", lambda facts, report: record(facts, report, folder) and ROOT / "x"
     )
-    return main(measure, PEERS, difference="relative")
+    return main(measure, PEERS, note="Relative.")
 
 
 def test_rows_are_printed_as_they_come(capsys) -> None:
@@ -135,7 +135,7 @@ def measured_book(tmp_path: Path) -> Path:
     empty = "e3b0c44298fc1c14"  # the hash of nothing
     facts = {
         "benchmark": "sums",
-        "difference": "relative",
+        "note": "Relative.",
         "machine": {"processor": "Abacus", "cores": 1, "threads": 2, "memory_gib": 15.6,
                     "system": "Linux"},
         "versions": {"Python": "3.11"},
@@ -156,7 +156,7 @@ def test_a_record_becomes_a_table(measured_book: Path) -> None:
     first, second = re.findall(r"^\| (?:sums|memory) .*$", text, re.MULTILINE)
     assert re.search(r"pytest [\d.]+ \| 4.2 \| 4 \| 3e-07 \(of the peer 2e-03\) \|", first)
     assert re.search(r"a loop \(numpy [\d.]+\) \| 1.5 \| 2, not reached \| – \|", second)
-    assert "Largest difference: relative." in text
+    assert "\n\nRelative.\n\n" in text
     assert re.search(r"Measured on 20\d\d-\d\d-\d\d, commit `\w*(-dirty)?`: Abacus, 1 core, ", text)
     assert "2 threads used, 15.6 GiB of memory, Linux, Python 3.11." in text
     assert "older code" not in text
@@ -188,7 +188,7 @@ def test_a_wrong_row_is_shown_as_wrong(measured_book: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "problem"),
-    [("[", "no record of a benchmark"), ("[]", "no record"), ("{}", "lacks commit, date, diff")],
+    [("[", "no record of a benchmark"), ("[]", "no record"), ("{}", "lacks commit, date, mach")],
 )
 def test_a_damaged_record_is_refused(measured_book: Path, text: str, problem: str) -> None:
     (measured_book / "book/_benchmarks/sums.json").write_text(text, "utf-8")

@@ -10,7 +10,7 @@ from .fingerprint import sha256
 from .printed import boxed, table
 
 PROGRAMS, RECORDS = "tests/benchmarks/bench_*.py", "book/_benchmarks"
-FIELDS = {"rows", "machine", "versions", "date", "commit", "sources", "difference"}
+FIELDS = {"rows", "machine", "versions", "date", "commit", "sources", "note"}
 
 
 def benchmarks(root: Path) -> list[str]:
@@ -59,9 +59,7 @@ def measured(record: Mapping[str, Any], root: Path) -> list[str]:
         more = f" and {len(changed) - 1} more of its files" if len(changed) > 1 else ""
         what = f"`{changed[0]}`{more} changed since"
         lines += ["", f"**Measured with older code** (commit `{record['commit']}`): {what}."]
-    meaning = record["difference"]
-    lines += ["", f"Largest difference: {meaning}." if meaning else "", "", provenance(record)]
-    return lines
+    return [*lines, "", record["note"], "", provenance(record)]
 
 
 def row(found: Mapping[str, Any]) -> list[str]:
@@ -73,7 +71,7 @@ def row(found: Mapping[str, Any]) -> list[str]:
         difference += f" (of the peer {short(found['peer_error'])})"
     if not found["right"]:
         difference += " **wrong**"
-    shown = f"{ratio:.0f}" if ratio >= 100 else f"{ratio:.1f}"
+    shown = f"{ratio:.{0 if ratio >= 100 else 1 if ratio >= 1 else 2}f}"
     return [found["case"], found["peer"], shown, wanted, difference]
 
 
