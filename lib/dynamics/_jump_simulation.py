@@ -99,6 +99,7 @@ def advance(
         events += 1
         if events >= max_events:
             raise RuntimeError(
-                f"a trajectory had {events:,} events in a time of {duration:g} and goes on; "
-                "the process may explode. Raise max_events if it does not"
+                f"a trajectory had {events:,} events in a time of {duration:g} "
+                "and goes on; the process may explode. Raise max_events if "
+                "it does not"
             )
