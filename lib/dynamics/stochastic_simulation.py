@@ -74,7 +74,8 @@ def simulate(
         >>> counts.double().mean(dim=(1, 2)).round()  # 1000 exp(-t)
         tensor([1000.,  368.,    0.], dtype=torch.float64)
 
-    Implements :eq:`master-first-ring` and :eq:`master-first-of-many`. Source: Gillespie (1977).
+    Implements :eq:`master-first-ring`, :eq:`master-when-and-which` and :eq:`master-first-of-many`.
+    Source: Gillespie (1977).
     """
     start = _initial_counts(x0, len(network.species), num_trajectories)
     rule = NetworkRule(network, start)
