@@ -19,7 +19,7 @@ from torch import Tensor
 
 from lib.dynamics._generators import check_rates, check_square, off_diagonal
 from lib.dynamics._jump_simulation import ChainRule, JumpRule, NetworkRule, advance
-from lib.dynamics._reaction_network import ReactionNetwork
+from lib.dynamics.reaction_network import ReactionNetwork
 
 __all__ = ["simulate", "simulate_chain"]
 
