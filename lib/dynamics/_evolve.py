@@ -11,9 +11,9 @@ from torch import Tensor
 from lib.dynamics._generators import check_generator
 from lib.dynamics._lattice import LatticeOperator
 from lib.dynamics._operators import DenseOperator, Operator, SparseOperator
-from lib.dynamics._reaction_network import ReactionNetwork
 from lib.dynamics._stepping import Method, Stepper
 from lib.dynamics._transition import check_times, transition_matrix
+from lib.dynamics.reaction_network import ReactionNetwork
 
 _NEARLY = 1e-4  # how far from 1 a law may sum: float16 data, finite differences
 _SMALL = 32  # states up to which a matrix exponential is always the cheapest

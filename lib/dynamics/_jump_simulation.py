@@ -66,10 +66,11 @@ def advance(
     generator: torch.Generator | None,
     max_events: float,
 ) -> Tensor:
-    """Return the states after ``duration``, exactly distributed; ``coordinates trajectories``.
+    """Return the states after ``duration``, exactly distributed.
 
-    All trajectories jump side by side. One whose next jump would come too late has its final
-    state; when a quarter of them have, the others are gathered.
+    States are ``coordinates trajectories``. All trajectories jump side by side. One whose next
+    jump would come too late has its final state; when a quarter of them have, the others are
+    gathered.
     """
     final, states = states.clone(), states.clone()
     place = torch.arange(states.shape[1], device=states.device)
@@ -78,9 +79,12 @@ def advance(
     while True:
         cumulative = rule.cumulative(states)
         clock, choice = torch.rand(
-            2, len(left), generator=generator, dtype=states.dtype, device=states.device
+            (2, len(left)),
+            generator=generator,
+            dtype=states.dtype,
+            device=states.device,
         )
-        # A total of 0 waits for ever; u = 0 with it gives NaN, which does not happen either.
+        # A total of 0 waits for ever; with u = 0 it is NaN, which is not ≥ 0 either.
         left = left + torch.log1p(-clock) / cumulative[-1]
         happens = left >= 0
         running = int(happens.count_nonzero())
@@ -95,6 +99,7 @@ def advance(
         events += 1
         if events >= max_events:
             raise RuntimeError(
-                f"a trajectory had {events:,} events within a time of {duration:g} and goes on; "
-                "the process may explode. Raise max_events if it does not"
+                f"a trajectory had {events:,} events in a time of {duration:g} "
+                "and goes on; the process may explode. Raise max_events if "
+                "it does not"
             )

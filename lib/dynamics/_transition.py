@@ -37,8 +37,8 @@ def transition_matrix(
         The matrices, with the batch of both; columns are laws.
 
     Raises:
-        ValueError: for a matrix that is no generator, negative or infinite times, a sparse
-            generator, batches that do not broadcast.
+        ValueError: for a matrix that is no generator, negative or infinite times, an infinite
+            product of rates and times, a sparse generator, batches that do not broadcast.
         TypeError: for anything but floating tensors.
 
     Example:
@@ -78,8 +78,13 @@ def check_times(t: float | int | Tensor, like: Tensor) -> Tensor:
 def _squared(moves: Tensor, jumps: Tensor) -> Tensor:
     """Return exp(moves · jumps), for moves Q/q with entries ≥ 0 after adding the identity."""
     largest = float(jumps.detach().amax()) if jumps.numel() else 0.0
+    if math.isinf(largest):
+        raise ValueError(
+            f"the largest exit rate times the time is beyond {jumps.dtype}: after so many jumps "
+            "the law is stationary, see stationary_distribution"
+        )
     squarings = max(0, math.ceil(math.log2(largest))) if largest > 0 else 0
-    z = jumps / 2**squarings
+    z = jumps * 2.0**-squarings
     identity = torch.eye(moves.shape[-1], dtype=moves.dtype, device=moves.device)
     step = identity + moves
     result = identity

@@ -52,6 +52,7 @@ def sir_log_likelihood(
         ValueError: for fewer than two counts, times that do not increase, counts that are negative
             or no whole numbers, susceptible or all people becoming more, and rates that are
             negative or not finite.
+        TypeError: for rates that are no floating tensors.
 
     Example:
         >>> times = torch.tensor([0.0, 1.0])
@@ -136,5 +137,7 @@ def _check_counts(times: Tensor, susceptible: Tensor, infectious: Tensor) -> Non
 
 def _check_rates(infection_rate: Tensor, removal_rate: Tensor) -> None:
     for name, rate in (("infection_rate", infection_rate), ("removal_rate", removal_rate)):
+        if not isinstance(rate, Tensor) or not rate.is_floating_point():
+            raise TypeError(f"{name} must be a floating tensor, got {rate!r}")
         if not bool((rate >= 0) & rate.isfinite()):
             raise ValueError(f"{name} must be finite and ≥ 0, got {rate.item()}")

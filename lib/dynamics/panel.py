@@ -144,7 +144,7 @@ def panel_log_likelihood(
     """
     _check_pairs(generator, gaps, origins, destinations, exact_states)
     different, which = _grouped(gaps.to(generator.dtype))
-    laws = transition_matrix(generator, different)[which, :, origins]  # transitions states
+    laws = transition_matrix(generator, different)[which, :, origins]  # pairs states
     exact = torch.zeros(len(generator), dtype=torch.bool, device=generator.device)
     exact[list(exact_states)] = True
     unknown = destinations == UNKNOWN

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from lib.dynamics._generators import check_rates, check_square, off_diagonal
 from lib.dynamics._jump_simulation import ChainRule, JumpRule, NetworkRule, advance
-from lib.dynamics._reaction_network import ReactionNetwork
+from lib.dynamics.reaction_network import ReactionNetwork
 
 __all__ = ["simulate", "simulate_chain"]
 
@@ -74,7 +74,8 @@ def simulate(
         >>> counts.double().mean(dim=(1, 2)).round()  # 1000 exp(-t)
         tensor([1000.,  368.,    0.], dtype=torch.float64)
 
-    Implements :eq:`master-first-ring` and :eq:`master-first-of-many`. Source: Gillespie (1977).
+    Implements :eq:`master-first-ring`, :eq:`master-when-and-which` and :eq:`master-first-of-many`.
+    Source: Gillespie (1977).
     """
     start = _initial_counts(x0, len(network.species), num_trajectories)
     rule = NetworkRule(network, start)

@@ -137,6 +137,13 @@ class TestRefusals:
         with pytest.raises(ValueError, match=match):
             sir_log_likelihood(**given)
 
+    def test_rates_are_tensors(self, unchecked_shapes):
+        counts = torch.tensor([0.0, 1.0]), torch.tensor([3, 2]), torch.tensor([1, 1])
+        with pytest.raises(TypeError, match=r"infection_rate must be a floating tensor, got 0\.3"):
+            sir_log_likelihood(0.3, torch.tensor(1.0), *counts)
+        with pytest.raises(TypeError, match="removal_rate must be a floating tensor"):
+            sir_log_likelihood(torch.tensor(0.3), torch.tensor(1), *counts)
+
     def test_one_count_says_nothing(self):
         one = torch.tensor([1])
         with pytest.raises(ValueError, match="two counts at least"):

@@ -105,6 +105,20 @@ def test_birth_and_death(results, seed):
         close(law @ z ** torch.arange(300.0, dtype=torch.float64), expected)
 
 
+def test_the_mean_of_a_function_moves_by_its_jumps(results):
+    """The slope of a mean, from laws that the library moves by a little."""
+    source = torch.Generator().manual_seed(3)
+    W = torch.rand(4, 4, dtype=torch.float64, generator=source)
+    law, function = torch.rand(2, 4, dtype=torch.float64, generator=source)
+    law = law / law.sum()
+    expected = value(
+        results, "master-mean-of-function", W=W.numpy(), p=law.numpy(), f=function.numpy()
+    )
+    step = 1e-6
+    later = evolve(generator(W), law, step).probabilities
+    close(function @ (later - law) / step, expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("seed", DRAWS)
 def test_epidemic_in_a_group_of_three(results, seed):
     (reproduction,) = draw(1, seed)
@@ -175,12 +189,12 @@ def test_gain_and_loss(results):
 
 
 def test_uniformization(results):
-    """The weights of the first powers."""
-    weights = _expansions.poisson_probabilities(1.7, 1e-16)
-    for n in range(6):
-        assert weights[n] == pytest.approx(
-            float(value(results, "master-uniformization", z=1.7, n=n)), rel=1e-12
-        )
+    """The weights of all powers: a series with these sums at so many points is no other."""
+    weights = torch.tensor(_expansions.poisson_probabilities(1.7, 1e-16), dtype=torch.float64)
+    for mu in torch.linspace(-1, 1, len(weights), dtype=torch.float64):
+        powers = mu ** torch.arange(len(weights))
+        expected = value(results, "master-uniformization", "left", z=1.7, mu=float(mu))
+        close(weights @ powers, expected, rtol=1e-12)
 
 
 def test_fano_factor_of_two_stages(results):
@@ -221,6 +235,7 @@ def test_how_far_the_chapter_proves(derived):
     sized = {
         "master-stationary-birth-death": {"S": [2, 3, 4, 5]},
         "master-first-of-many": {"N": [1, 2, 3, 4]},
+        "master-when-and-which": {"N": [1, 2, 3, 4]},
     }
     for label, sizes in sized.items():
         assert standings.pop(label) == ("proved for sizes", sizes)

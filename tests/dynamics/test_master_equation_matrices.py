@@ -125,6 +125,15 @@ def test_stiff(fast):
     torch.testing.assert_close(found.sum(0), torch.ones(4).double(), rtol=0, atol=1e-15)
 
 
+def test_after_very_many_jumps_the_law_is_stationary():
+    matrix = random_generator(4)
+    settled = stationary_distribution(matrix)[:, None].expand(4, 4)
+    for t in (1e30, 1e300):
+        torch.testing.assert_close(transition_matrix(matrix, t), settled, rtol=1e-10, atol=0)
+    with pytest.raises(ValueError, match=r"beyond torch\.float64"):
+        transition_matrix(matrix * 1e300, 1e20)
+
+
 def test_single_precision():
     matrix = random_generator(5)
     found = transition_matrix(matrix.float(), 3.0)
