@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PEERS := $(VENV)/.peers
+# `make test CONSTRAINTS=` in a fresh clone takes the newest versions that pyproject.toml allows.
+CONSTRAINTS ?= constraints.txt
+PIP_INSTALL := $(BIN)/python -m pip install --quiet $(CONSTRAINTS:%=--constraint %)
 
-.PHONY: book notebooks pdf test check benchmark clean help
+.PHONY: book notebooks pdf verify test check benchmark clean help
 
 help:
 	@echo "make book       build the book into _build/html, executing every chapter that is not up to date"
 	@echo "make notebooks  write each chapter as a notebook into _build/notebooks"
 	@echo "make pdf        print the book into _build/pdf/book.pdf; needs Chromium"
+	@echo "make verify     execute every chapter afresh and compare with the last build's numbers"
 	@echo "make test       run all tests"
 	@echo "make check      linters and types"
 	@echo "make benchmark  compare lib with its peers, as ratios of times"
@@ -26,6 +30,10 @@ notebooks: $(READY)
 
 pdf: book
 	@PYTHONPATH=book/_extensions $(BIN)/python -m executable_book.pdf $(ARGS)
+
+# With ARGS="--against ADDRESS/numbers.json" it compares with the build that is published there.
+verify: $(READY)
+	@PYTHONPATH=book/_extensions $(BIN)/python -m executable_book.verify $(ARGS)
 
 test: $(READY)
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
@@ -46,13 +54,13 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Python 3.11 or later is needed, and $(PYTHON) is {v.major}.{v.minor}: make PYTHON=python3.12")'
 	@rm -f $(READY)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing into $(VENV) what constraints.txt pins (once; a few minutes)"
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[book,test]"
+	@echo "Installing into $(VENV) $(if $(CONSTRAINTS),what $(CONSTRAINTS) pins,the newest versions) (once; a few minutes)"
+	@$(PIP_INSTALL) torch
+	@$(PIP_INSTALL) --editable ".[book,test]"
 	@touch $(READY)
 
 $(PEERS): $(READY)
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[benchmark]"
+	@$(PIP_INSTALL) --editable ".[benchmark]"
 	@touch $(PEERS)
 
 clean:

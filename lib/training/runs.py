@@ -3,7 +3,7 @@
 A chapter ends its training with::
 
     this_run = record("sequences/crf", metrics={"word F1": 0.93}, seconds=history.seconds)
-    comparison(this_run, recorded("sequences/crf"))
+    comparison(this_run, recorded("sequences/crf"), tolerances={"word F1": 0.01})
 
 :func:`record` writes a file only when asked: with the environment variable ``LIB_RECORD=1`` on a
 GPU, with ``LIB_RECORD=all`` on any device. The files stand in ``book/_runs``, one for each chapter
@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lib.training.comparison import Comparison
+from lib.training.comparison import Comparison, resolved
 from lib.training.devices import describe_device, device
 from lib.training.files import write_atomically
 from lib.training.provenance import commit, versions
@@ -112,27 +112,36 @@ def recorded(chapter: str) -> list[RunRecord]:
 
 
 def comparison(
-    this_run: RunRecord, recorded: Sequence[RunRecord], *, digits: int = 3
+    this_run: RunRecord,
+    recorded: Sequence[RunRecord],
+    *,
+    tolerances: Mapping[str, float | int | None],
+    digits: int = 3,
 ) -> Comparison:
     """Set this build's run beside the recorded ones, in a table that a notebook displays.
 
     Args:
         this_run: From :func:`record`.
         recorded: From :func:`recorded`; where it is empty, the display says so.
+        tolerances: How far each metric may be from this run's in a later build with the same
+            sizes, data and kind of device (``make verify`` holds it to that), by its name or by
+            a pattern such as ``"word F1, *"``; an exact name goes before patterns. ``None`` for
+            what the machine decides, such as a time.
         digits: Digits of the metrics after the point.
 
     Raises:
-        ValueError: a record belongs to another chapter.
+        ValueError: a record belongs to another chapter, or a metric has no tolerance.
 
     >>> run = record("sequences/crf", metrics={"word F1": 0.93})
-    >>> print(comparison(run, []))
+    >>> print(comparison(run, [], tolerances={"word F1": 0.01}))
     No GPU run of sequences/crf is recorded yet; this is the present run alone.
     ...
     """
     others = sorted({run.chapter for run in recorded} - {this_run.chapter})
     if others:
         raise ValueError(f"expected runs of {this_run.chapter}; got some of {', '.join(others)}")
-    return Comparison(this_run, list(recorded), digits)
+    held = resolved(this_run.metrics, tolerances)
+    return Comparison(this_run, list(recorded), digits, held)
 
 
 def runs_folder() -> Path | None:

@@ -27,7 +27,7 @@ A result that the chapter displays, {eq}`alpha-sum`, and a source {cite:p}`someo
 
 ```{code-cell} python
 from lib.toy.alpha import double
-from lib.page import check, correction, result
+from lib.page import check, correction, result, run
 print(double(21))
 ```
 
@@ -37,6 +37,7 @@ result("alpha-sum", "1 + 1 = 2", "One and one")
 
 ```{code-cell} python
 check("alpha-sum", "lib.toy.alpha.double")
+run("toy/alpha", {"accuracy": (double(21) + 0.125, 0.5), "ms": (3.5, None)}, steps=double(2))
 correction("first claim", "alpha-sum")
 correction("second claim", "the figure above")
 ```
@@ -84,8 +85,8 @@ PREFIX = "application/vnd.derive-implement-train."
 
 def result(label, latex, title):
     facts = {"label": label, "title": title, "standing": "proved", "standing_text": "proved",
-             "domain": "all", "sizes": "", "latex": latex, "plain": latex, "seconds": 0.1,
-             "steps": [], "kind": "equation"}
+             "domain": "all", "sizes": {}, "latex": latex, "plain": latex, "seconds": 0.1,
+             "steps": [], "kind": "equation", "statement": latex, "definitions": []}
     display({f"{PREFIX}result+json": facts, "text/markdown": f"$$\\n{latex}\\n$$ ({label})",
              "text/plain": latex}, raw=True)
 
@@ -98,6 +99,13 @@ def restated(label, statement):
 def correction(claim, evidence):
     facts = {"source": "A source", "claim": claim, "correct": "$|x|$", "evidence": evidence}
     display({f"{PREFIX}correction+json": facts, "text/plain": "corrected"}, raw=True)
+
+
+def run(chapter, metrics, **sizes):
+    metrics = {name: dict(value=v, tolerance=t) for name, (v, t) in metrics.items()}
+    facts = {"chapter": chapter, "kind": "cpu", "device": "a CPU", "sizes": sizes, "seconds": 1.0,
+             "data": ["Toy data."], "metrics": metrics}
+    display({f"{PREFIX}run+json": facts, "text/plain": "trained"}, raw=True)
 
 
 def check(label, function):
@@ -189,9 +197,10 @@ class Outcome:
 
     def __init__(self, process: subprocess.CompletedProcess[str]) -> None:
         self.green = process.returncode == 0
+        self.status = process.returncode
         self.text = re.sub(r"\x1b\[[\d;]*m", "", process.stdout + process.stderr)
-        self.executed = set(re.findall(r"\] ([\w/]+): done in", self.text))
-        self.failed = set(re.findall(r"\] ([\w/]+): FAILED", self.text))
+        self.executed = set(re.findall(r"(?m)(?:\] |^)([\w/]+): done in", self.text))
+        self.failed = set(re.findall(r"(?m)(?:\] |^)([\w/]+): FAILED", self.text))
 
 
 class PlantedBook:
@@ -229,11 +238,19 @@ class PlantedBook:
         return os.environ | {"PYTHONPATH": str(self.folder), "LIB_DEVICE": "cpu"}
 
     def build(self, *options: str, source: str = ".") -> Outcome:
+        return self.run(self.command(*options, source=source), self.environment())
+
+    def verify(self, *options: str) -> Outcome:
+        extension = str(self.folder / "book" / "_extensions")
+        command = [sys.executable, "-m", "executable_book.verify", *options]
+        return self.run(command, self.environment() | {"PYTHONPATH": extension})
+
+    def run(self, command: list[str], environment: dict[str, str]) -> Outcome:
         return Outcome(
             subprocess.run(
-                self.command(*options, source=source),
+                command,
                 cwd=self.folder,
-                env=self.environment(),
+                env=environment,
                 capture_output=True,
                 text=True,
                 timeout=300,

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 import torch
 
+from lib.training import comparison as comparison_module
 from lib.training import provenance, runs
 from lib.training.runs import RunRecord, comparison, record, recorded
 
@@ -190,26 +191,52 @@ def test_the_comparison_sets_runs_side_by_side(folder, monkeypatch):
         "metrics": {"word F1": 1.0},
     }
     other = RunRecord.from_json(json.dumps(content))
-    table = comparison(this, [other], digits=4)
+    table = comparison(this, [other], digits=4, tolerances={"word F1": 0.01, "*": None})
     rows = {row[0]: row[1:] for row in table.rows()}
-    assert rows[""] == ["this build", "recorded, CUDA"]
-    assert rows["word F1"] == ["0.9321", "1.0000"]
-    assert rows["illegal"] == ["0.0000", "–"]
-    assert rows["commit"][1] == "unknown"
-    assert rows["torch"] == [str(torch.__version__)] * 2
+    assert rows[""] == ["this build", "tolerance", "recorded, CUDA"]
+    assert rows["word F1"] == ["0.9321", "± 0.01", "1.0000"]
+    assert rows["illegal"] == ["0.0000", "any", "–"]
+    assert rows["device"][1:] == ["", "NVIDIA | H200"]
+    assert rows["commit"][1:] == ["", "unknown"]
+    assert rows["torch"] == [str(torch.__version__), "", str(torch.__version__)]
     lines = table._repr_markdown_().splitlines()
-    assert lines[0] == "|  | this build | recorded, CUDA |"
+    assert lines[0] == "|  | this build | tolerance | recorded, CUDA |"
     assert "NVIDIA \\| H200" in lines[2]
     assert "word F1" in str(table)
 
 
 def test_without_a_record_the_comparison_says_so(folder):
-    table = comparison(make(), recorded(CHAPTER))
+    table = comparison(make(), recorded(CHAPTER), tolerances={"*": 0})
     for text in (str(table), table._repr_markdown_()):
         assert text.startswith("No GPU run of sequences/crf is recorded yet")
         assert "0.932" in text
     with pytest.raises(ValueError, match="got some of kernels/hsic"):
-        comparison(make(), [record("kernels/hsic", metrics={})])
+        comparison(make(), [record("kernels/hsic", metrics={})], tolerances={"*": 0})
+
+
+def test_the_numbers_of_a_comparison_reach_the_build_with_their_tolerances(folder):
+    table = comparison(make(), [], tolerances={"word F1": 0.01, "ill*": 0, "i*": 5})
+    bundle = table._repr_mimebundle_()
+    facts = json.loads(json.dumps(bundle[comparison_module.MIME], allow_nan=False))
+    assert facts["metrics"] == {
+        "word F1": {"value": 0.9321, "tolerance": 0.01},
+        "illegal": {"value": 0.0, "tolerance": 0.0},
+    }
+    assert (facts["chapter"], facts["kind"], facts["seconds"]) == (CHAPTER, "cpu", 12.25)
+    assert facts["sizes"] == {"steps": 100, "encoder": "conv"}
+    assert facts["data"] == ["UD English EWT, 12 543 sentences"]
+    assert bundle["text/markdown"] == table._repr_markdown_()
+    assert bundle["text/plain"] == str(table)
+
+
+def test_every_metric_needs_a_tolerance(folder):
+    with pytest.raises(ValueError, match="no tolerance is stated for 'illegal', 'third'"):
+        comparison(
+            make(metrics={"word F1": 1, "illegal": 0, "third": 3}), [], tolerances={"word*": 1}
+        )
+    for wrong in (-0.1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="tolerance of 'word F1' must be a number from 0 on"):
+            comparison(make(), [], tolerances={"word F1": wrong, "*": None})
 
 
 def test_the_commit_is_that_of_the_folder_and_dirty_when_files_changed(tmp_path, monkeypatch):

@@ -26,7 +26,7 @@ from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
-from . import gate, sources
+from . import gate, numbers, sources
 from .chapters import (
     Chapter,
     Page,
@@ -146,7 +146,7 @@ class Build:
         after = fingerprint(chapter, self.root, execution.loaded)
         files = after["file"] | before["file"]
         return Record(
-            cells=[cell for cell in execution.notebook.cells if cell.cell_type == "code"],
+            cells=execution.cells,
             fingerprint=before | {"file": files},
             loaded=execution.loaded,
             data=execution.data,
@@ -231,6 +231,7 @@ class Build:
             return
         self._written().write_text(self.state, "utf-8")
         sources.record(Path(app.outdir), self.sources)
+        numbers.write(Path(app.outdir) / numbers.FILE, numbers.gathered(self.root, self.in_order()))
         self.unfinished.unlink(missing_ok=True)
 
 

@@ -44,6 +44,11 @@ class Execution:
     data: dict[str, str] = field(default_factory=dict)
     failure: str | None = None
 
+    @property
+    def cells(self) -> list[Any]:
+        """The code cells with their outputs."""
+        return [cell for cell in self.notebook.cells if cell.cell_type == "code"]
+
 
 class BookKernel(AsyncKernelManager):
     """A kernel in the book's own Python, whatever `python3` means to Jupyter on this machine."""

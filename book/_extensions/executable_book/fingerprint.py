@@ -119,14 +119,17 @@ def environment(root: Path) -> dict[str, str]:
         "device": device_kind(),
         "LIB_SIZE": os.environ.get("LIB_SIZE", ""),
     }
+    for name, pin in pins(root).items():
+        found[name] = f"{pin}, installed {installed(name)}"
+    return found
+
+
+def pins(root: Path) -> dict[str, str]:
+    """The lines of ``constraints.txt`` that pin a distribution, by its name."""
     constraints = root / "constraints.txt"
     lines = constraints.read_text("utf-8").splitlines() if constraints.is_file() else []
-    for line in lines:
-        pin = line.partition("#")[0].strip()
-        if pin:
-            name = re.split(r"[^\w.-]", pin, maxsplit=1)[0]
-            found[name] = f"{pin}, installed {installed(name)}"
-    return found
+    found = filter(None, (line.partition("#")[0].strip() for line in lines))
+    return {re.split(r"[^\w.-]", pin, maxsplit=1)[0]: pin for pin in found}
 
 
 def installed(name: str) -> str | None:

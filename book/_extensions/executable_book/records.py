@@ -19,6 +19,7 @@ RESULT = f"{PREFIX}result+json"
 RESTATED = f"{PREFIX}restated+json"
 CHECK = f"{PREFIX}check+json"
 CORRECTION = f"{PREFIX}correction+json"
+RUN = f"{PREFIX}run+json"
 
 
 @dataclass(frozen=True)
