@@ -5,10 +5,12 @@ A prover is a function of a claim, for all sizes (`GENERAL`), or of its two writ
 """
 
 import itertools
+import warnings
 from collections.abc import Callable
 
 import sympy
 from sympy import Expr, S
+from sympy.utilities.exceptions import SymPyDeprecationWarning
 
 from . import approximations, exact, matrix_normal
 from .cases import KINKED, in_every_case
@@ -91,9 +93,16 @@ def _by_expansion(left: Expr, right: Expr) -> bool:
         sympy.expand_log,
         sympy.gammasimp,
         sympy.powsimp,
-        sympy.radsimp,
+        _without_roots_below,
     )
     return any(sympy.simplify(form(difference)) == 0 for form in forms)
+
+
+def _without_roots_below(expr: Expr) -> Expr:
+    """`radsimp`, which in SymPy 1.13 goes into the bounds of sums and warns of itself there."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SymPyDeprecationWarning)
+        return sympy.radsimp(expr)
 
 
 def _by_derivatives(left: Expr, right: Expr) -> bool:

@@ -10,8 +10,8 @@ from lib.training.run_record import RunRecord
 
 MIME = "application/vnd.derive-implement-train.run+json"
 EXPLAINED = (
-    "The tolerance is how far `make verify` lets the same run be from this one in a later build "
-    "(with the same sizes, data and kind of device)."
+    "Behind ±: how far `make verify` lets the same run be from this one in a later build, with the "
+    "same sizes, data and kind of device."
 )
 
 
@@ -33,15 +33,9 @@ class Comparison:
         table.append(["device", *(run.device for run in runs)])
         for name in _names(run.metrics for run in runs):
             values = [run.metrics.get(name) for run in runs]
-            table.append([name, *("–" if v is None else f"{v:.{self.digits}f}" for v in values)])
-        for row in table:
-            row.insert(2, _tolerance(self.tolerances, row[0]))
-        table[0][2] = "tolerance"
-        return table + [[row[0], row[1], "", *row[2:]] for row in self._facts(runs)]
-
-    def _facts(self, runs: list[RunRecord]) -> list[list[str]]:
-        """What the numbers came from."""
-        table = []
+            tolerance = self.tolerances.get(name)
+            shown = name if tolerance is None else f"{name} (± {tolerance:g})"
+            table.append([shown, *("–" if v is None else f"{v:.{self.digits}f}" for v in values)])
         for name in _names(run.sizes for run in runs):
             table.append([name.replace("_", " "), *(_listed(run.sizes.get(name)) for run in runs)])
         table.append(["seconds", *(f"{run.seconds:.1f}" for run in runs)])
@@ -113,13 +107,6 @@ def resolved(
             'later build? Say so in tolerances={"name": 0.5, "name, *": 1, "a time": None}'
         )
     return found
-
-
-def _tolerance(tolerances: Mapping[str, float | None], name: str) -> str:
-    if name not in tolerances:
-        return ""
-    value = tolerances[name]
-    return "any" if value is None else f"± {value:g}"
 
 
 def _listed(value: Any) -> str:
