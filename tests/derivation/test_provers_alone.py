@@ -47,7 +47,9 @@ def test_a_time_limit_leaves_the_interpreter_as_it_was():
 
 def test_what_sympy_warns_of_in_its_own_code_is_no_warning_of_the_book(monkeypatch):
     def radsimp(expr):
-        sympy_deprecation_warning("of itself", "1.7", active_deprecations_target="none")
+        sympy_deprecation_warning(
+            "itself", deprecated_since_version="1.7", active_deprecations_target="none"
+        )
         return expr
 
     monkeypatch.setattr(sympy, "radsimp", radsimp)  # as SymPy 1.13 does for a sum's bounds
