@@ -56,7 +56,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) $(if $(CONSTRAINTS),what $(CONSTRAINTS) pins,the newest versions) (once; a few minutes)"
 	@$(PIP_INSTALL) torch
-	@$(PIP_INSTALL) --editable ".[book,test]"
+	@$(PIP_INSTALL) --editable ".[book,pdf,test]"
 	@touch $(READY)
 
 $(PEERS): $(READY)
