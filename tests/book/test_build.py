@@ -254,6 +254,8 @@ def test_an_interrupt_leaves_neither_kernels_nor_half_a_record(book) -> None:
     build = subprocess.Popen(
         book.command(), cwd=book.folder, env=book.environment(), stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        # what a shell runs in the background ignores interrupts, and so do its children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
     kernel = _wait_for_number(book.folder / "pid")
     try:
