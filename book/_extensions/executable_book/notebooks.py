@@ -21,6 +21,7 @@ from myst_parser.config.main import MdParserConfig
 
 from .chapters import Chapter, in_a_part, read_chapters, read_pages
 from .citations import Citations
+from .files import write_file
 from .plain_markdown import NotPlainError, PlainMarkdown
 
 V4: Any = nbformat.v4  # has no types
@@ -202,14 +203,6 @@ def write_branch(book: Book, folder: Path) -> list[Path]:
     source = book.addresses.source
     files = {"README.md": README, "requirements.txt": BINDER, "runtime.txt": "python-3.11\n"}
     return [write_file(folder / name, text.format(source=source)) for name, text in files.items()]
-
-
-def write_file(path: Path, text: str) -> Path:
-    """Write a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.part")
-    unfinished.write_text(text, "utf-8")
-    return unfinished.replace(path)
 
 
 def main(arguments: Iterable[str] | None = None) -> int:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from .files import write_file
 from .fingerprint import device_kind, installed, pins
 from .records import CHECK, RESULT, RUN, Record
 
@@ -90,12 +91,8 @@ def _run(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write(path: Path, numbers: Mapping[str, Any]) -> None:
-    """Write the file: the old one stands until the new one is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.part")
-    text = json.dumps(numbers, indent=1, ensure_ascii=False, allow_nan=False)
-    unfinished.write_text(text + "\n", "utf-8")
-    unfinished.replace(path)
+    """Write the file."""
+    write_file(path, json.dumps(numbers, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read(place: str) -> dict[str, Any]:
