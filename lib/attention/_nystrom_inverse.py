@@ -14,7 +14,7 @@ InverseName = Literal["ridge", "newton", "pinv"]
 def newton_schulz_pinv(
     matrix: Float[Tensor, "*batch rows columns"], num_iterations: int = 6
 ) -> Float[Tensor, "*batch columns rows"]:
-    r"""Approach the pseudo-inverse by matrix products only, :eq:`nystrom-inverse-iteration`.
+    r"""Approach the pseudo-inverse by products, :eq:`nystrom-inverse-iteration`.
 
     .. math::
         Z_{k+1} = \tfrac14 Z_k \bigl(13 I - A Z_k (15 I - A Z_k (7 I - A Z_k))\bigr), \quad
@@ -71,7 +71,7 @@ class Inverse(NamedTuple):
         if self.name == "newton":
             return newton_schulz_pinv(a, self.num_iterations) @ x
         if self.name == "pinv":
-            # Of NaN or infinity, torch refuses the whole batch; where there is one, x is NaN.
+            # Of NaN or infinity, torch refuses the whole batch: there x is NaN.
             finite = a.isfinite().all(-1).all(-1)[..., None, None]
             inverse: Tensor = torch.linalg.pinv(a.masked_fill(~finite, 0))
             return inverse @ x

@@ -149,7 +149,8 @@ def _add_by_layers(
             sums.contributions.index_add_(0, batch, found, alpha=step.scale * weight)
             if path.rule.weight_decay:
                 along = factor_along(path.function, query, step.before)
-                sums.decay.sub_(along, alpha=step.scale * weight * path.rule.weight_decay)
+                decayed = step.scale * weight * path.rule.weight_decay
+                sums.decay.sub_(along, alpha=decayed)
 
 
 def _loss_factors(path: GradientPath, vector: Tensor, batch: Tensor) -> list[Factor]:
@@ -183,7 +184,7 @@ def _add_queries_by_gradients(
     sums: _Sums,
     max_memory: int,
 ) -> None:
-    """Go back along the path with Σ_s μ^(s−r) c_s ∘ ∇f(x; step s), which meets the gradients of r.
+    """Go back along the path with Σ_{s≥r} μ^(s−r) c_s ∘ ∇f(x; step s) at step r.
 
     So the double sum over steps takes one pass, and past gradients are never held.
     """

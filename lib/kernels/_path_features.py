@@ -98,7 +98,7 @@ def _seen_by_linear_layers(module: nn.Module) -> Iterator[list[tuple[str, Tensor
 
 
 def factor_products(left: list[Factor], right: list[Factor]) -> Tensor:
-    """Return all inner products, ``kinds samples kinds samples``: Σ over layers, both factors."""
+    """Return all inner products, ``kinds samples kinds samples``, over all layers."""
     total = torch.zeros((), dtype=left[0].back.dtype, device=left[0].back.device)
     for one, other in zip(left, right, strict=True):
         (k, n, _), (l, m, _) = one.back.shape, other.back.shape

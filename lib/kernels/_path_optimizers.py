@@ -43,9 +43,9 @@ class Rule:
 
     def step(self, state: State, gradient: Tensor, number: int) -> State:
         """Return the state after step ``number``, counted from 0."""
-        velocity = (
-            gradient + self.weight_decay * state.parameters if self.weight_decay else gradient
-        )
+        velocity = gradient
+        if self.weight_decay:
+            velocity = gradient + self.weight_decay * state.parameters
         squares = state.squares
         if self.adam:
             squares = self.beta2 * squares + (1 - self.beta2) * velocity.square()

@@ -162,14 +162,15 @@ def sample(
 
 
 def _best_paths(chain: Chain) -> tuple[Tensor, Tensor]:
-    """Return best paths ``time batch``, with arbitrary tags in the padding, and their scores."""
-    into = chain.transitions.t().contiguous()  # into[j]: the scores of coming from each tag to j
+    """Return best paths ``time batch`` (arbitrary in the padding), and their scores."""
+    into = chain.transitions.t().contiguous()  # into[j]: of coming from each tag to j
     best = [chain.nodes[0]]  # δ
     for node in chain.nodes[1:].unbind(0):
         best.append((best[-1][:, None, :] + into).amax(2).add_(node))
     final = best[-1]
     if chain.mask is not None:
-        final = torch.stack(best)[chain.last, torch.arange(len(final), device=final.device)]
+        rows = torch.arange(len(final), device=final.device)
+        final = torch.stack(best)[chain.last, rows]
     top, tag = final.max(-1)
     paths = [tag]
     for t in range(len(best) - 2, -1, -1):

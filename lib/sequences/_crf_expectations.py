@@ -5,6 +5,7 @@ import math
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.autograd import grad
 
 from lib.sequences._crf_inputs import prepare
 from lib.sequences._crf_recursions import (
@@ -24,7 +25,7 @@ def marginals(
     start: Float[Tensor, " tags"] | None = None,
     end: Float[Tensor, " tags"] | None = None,
 ) -> Float[Tensor, "batch time tags"]:
-    r"""Compute :math:`P(y_t = i)`, equation :eq:`crf-marginal`, for every token and tag.
+    r"""Compute :math:`P(y_t = i)`, :eq:`crf-marginal`, for every token and tag.
 
     They are the gradient of log Z in the emissions, :eq:`crf-gradient-emissions`, and computed as
     such. Shifting all emissions of a token changes nothing, :eq:`crf-shift-invariance`.
@@ -62,7 +63,7 @@ def marginals(
     with torch.enable_grad():
         nodes = _tracked(chain.nodes)
         log_z = log_partition_of(chain._replace(nodes=nodes))
-        (probability,) = torch.autograd.grad(log_z.sum(), nodes, create_graph=differentiable)
+        (probability,) = grad(log_z.sum(), nodes, create_graph=differentiable)
     require_some_path(log_z)
     return probability.transpose(0, 1).to(chain.dtype)
 
@@ -112,7 +113,7 @@ def pair_marginals(
         if time == 1:  # no pairs, but a path there must be
             edges = edges[:0]
             log_z = log_z + edges.sum()
-        (probability,) = torch.autograd.grad(log_z.sum(), edges, create_graph=differentiable)
+        (probability,) = grad(log_z.sum(), edges, create_graph=differentiable)
     require_some_path(log_z)
     return probability.transpose(0, 1).to(chain.dtype)
 

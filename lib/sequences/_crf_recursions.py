@@ -30,7 +30,7 @@ def log_partition_of(chain: Chain) -> Tensor:
 
 
 def score_of(chain: Chain, tags: Tensor) -> Tensor:
-    """Score paths ``time batch``: node scores along them, and transitions between their tags."""
+    """Score paths ``time batch``: node scores along them, and their transitions."""
     num_tags = len(chain.transitions)
     scores = chain.nodes.gather(2, tags[..., None]).squeeze(2)
     steps = (tags[:-1] * num_tags + tags[1:]).reshape(-1)
@@ -67,7 +67,7 @@ def safe_logsumexp(scores: Tensor, dim: int) -> Tensor:
 def log_messages(
     nodes: Tensor, edges: Sequence[Tensor], mask: Tensor | None
 ) -> tuple[list[Tensor], Tensor]:
-    """Run the forward recursion; return log α of each step, shifted, and the sum of the shifts.
+    """Run the forward recursion; return shifted log α by steps, and summed shifts.
 
     Args:
         nodes: node scores, ``time batch tags``.

@@ -37,7 +37,8 @@ result("alpha-sum", "1 + 1 = 2", "One and one")
 
 ```{code-cell} python
 check("alpha-sum", "lib.toy.alpha.double")
-run("toy/alpha", {"accuracy": (double(21) + 0.125, 0.5), "ms": (3.5, None)}, steps=double(2))
+found = {"accuracy": (double(21) + 0.125, 0.5), "ms": (3.5, None)}
+run("toy/alpha", found, steps=double(2))
 correction("first claim", "alpha-sum")
 correction("second claim", "the figure above")
 ```

@@ -26,7 +26,7 @@ def test_defects_that_only_a_build_can_show(book) -> None:
     book.edit(
         "book/toy/alpha.md",
         "print(double(21))",
-        f"{FIGURE}import sys\nprint('no', file=sys.stderr)",
+        f"{FIGURE}import sys\nprint('no', file=sys.stderr)  # {'long ' * 20}",
     )
     book.edit("lib/toy/alpha.py", '["double"', '["undocumented", "double"')
     book.edit("lib/toy/alpha.py", "def double", "def undocumented():\n    pass\n\n\ndef double")
@@ -49,6 +49,7 @@ def test_defects_that_only_a_build_can_show(book) -> None:
         "restates alpha-sum of book/toy/alpha otherwise",
         "the result alpha-sum does not stand on the page",
         "wrote to stderr: 'no'",
+        "a line of code has 132 characters, 88 fit the page: print('no', file=sys.stderr)",
         "the output contains a warning",
         "the figure fig-a has no caption",
         "a drawing (svg) has no role=img with an aria-label",
@@ -142,6 +143,14 @@ def test_a_numbered_equation_is_known_by_its_label() -> None:
     assert facts.equations == {equation_id("crf-forward")}
 
 
+def showing_code(code: str) -> dict[str, object]:
+    """What a cell displays that prints code of the library."""
+    return {
+        "output_type": "display_data",
+        "data": {"text/markdown": f"```python\n{code}\n```", "text/plain": code},
+    }
+
+
 @pytest.mark.parametrize(
     ("output", "problem"),
     [
@@ -152,6 +161,9 @@ def test_a_numbered_equation_is_known_by_its_label() -> None:
         ({"output_type": "display_data", "data": {"text/html": "UserWarning: x"}}, "a warning"),
         ({"output_type": "display_data", "data": {"application/x": "x"}}, "displays nothing"),
         ({"output_type": "display_data", "data": {"text/plain": "A warning: x"}}, None),
+        ({"output_type": "display_data", "data": {"text/markdown": "a " * 90}}, None),
+        (showing_code("a" * 88), None),
+        (showing_code("b\n" + "a" * 89), "89 characters, 88 fit the page"),
     ],
 )
 def test_outputs(output: dict[str, object], problem: str | None) -> None:

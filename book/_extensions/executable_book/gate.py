@@ -19,6 +19,10 @@ from .prose import prose_problems
 from .records import CHECK, RESTATED, RESULT, Record, Records
 
 WARNING = re.compile(r"\b\w*Warning:")
+#: Characters of a line of code that a page shows whole beside its two margins.
+COLUMNS = 88
+FOLDED = {"hide-input", "remove-input"}
+FENCED = re.compile(r"^```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SHOWN = {"text/html", "text/markdown", "text/plain", "image/png", "image/svg+xml"}
 
 
@@ -53,6 +57,8 @@ def execution_problems(chapter: Chapter, record: Record) -> list[str]:
     problems, count = [], 0
     for index, cell in zip(cells, record.cells, strict=True):
         found = list(output_problems(cell.outputs))
+        if not FOLDED.intersection(chapter.notebook.cells[index].metadata.get("tags", [])):
+            found += width_problems(cell.source)
         if cell.source.strip():
             count += 1
             if cell.execution_count != count:
@@ -122,6 +128,16 @@ def output_problems(outputs: list[dict[str, object]]) -> Iterator[str]:
         texts = [output.get("text", ""), *(data.get(mime, "") for mime in SHOWN)]
         if any(WARNING.search(str(text)) for text in texts):
             yield "the output contains a warning"
+        for code in FENCED.findall(str(data.get("text/markdown", ""))):
+            yield from width_problems(code)
+
+
+def width_problems(code: str) -> Iterator[str]:
+    """Lines of code that a reader would have to scroll."""
+    for line in code.splitlines():
+        if len(line) > COLUMNS:
+            start = line.strip()[:40]
+            yield f"a line of code has {len(line)} characters, {COLUMNS} fit the page: {start} …"
 
 
 def html_problems(book: Book, files: dict[str, Path]) -> list[str]:
