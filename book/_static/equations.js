@@ -1,5 +1,6 @@
 // A numbered equation is an object: its number opens a menu (link, LaTeX, SymPy code, steps, source),
-// and the badge of its standing explains itself. Without this the number and the badge are text.
+// a link to it shows it, and the badge of its standing explains itself. Without this the number and
+// the badge are text, and the link is a link.
 
 (() => {
   "use strict";
@@ -167,8 +168,37 @@
     badge.addEventListener("focus", show);
     badge.addEventListener("blur", hide);
   };
+
+  // A link to an equation of this page shows it, unless it is on the screen anyway.
+  const preview = make("div", { class: "equation-preview", "aria-hidden": "true", hidden: "" });
+
+  const onScreen = (box) => {
+    const { top, bottom } = box.getBoundingClientRect();
+    return top >= 0 && bottom <= innerHeight;
+  };
+
+  const showAhead = (link) => {
+    const equation = document.getElementById(link.hash.slice(1));
+    if (!equation?.matches("div.math")) return;
+    const show = () => {
+      const formula = equation.querySelector("mjx-container");
+      if (!formula || onScreen(formula)) return;
+      const copied = formula.cloneNode(true);
+      copied.removeAttribute("tabindex");
+      preview.replaceChildren(copied);
+      preview.hidden = false;
+      placeUnder(preview, link);
+    };
+    const hide = () => { preview.hidden = true; };
+    link.addEventListener("pointerenter", show);
+    link.addEventListener("pointerleave", hide);
+    link.addEventListener("focus", show);
+    link.addEventListener("blur", hide);
+    link.addEventListener("click", hide);
+  };
+
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") tip.hidden = true;
+    if (event.key === "Escape") tip.hidden = preview.hidden = true;
   });
 
   for (const id of Object.keys(facts)) {
@@ -176,5 +206,6 @@
     if (equation) giveMenu(equation);
   }
   document.querySelectorAll(".standing[title]").forEach(explain);
-  document.body.append(menu, status, tip, meanings);
+  document.querySelectorAll('.bd-article a[href^="#equation-"]:not(.headerlink)').forEach(showAhead);
+  document.body.append(menu, status, tip, preview, meanings);
 })();

@@ -208,6 +208,39 @@ def test_a_standing_explains_itself(book, browser) -> None:
         assert described.text_content() == tip.inner_text() != ""
 
 
+@pytest.mark.parametrize("docname", CHAPTERS)
+def test_a_link_to_an_equation_shows_it(docname, book, browser) -> None:
+    far_away = """() => {
+      const far = (link) => {
+        const equation = document.getElementById(link.hash.slice(1));
+        const apart = link.getBoundingClientRect().top - equation.getBoundingClientRect().top;
+        return Math.abs(apart) > 2 * innerHeight;
+      };
+      const links = document.querySelectorAll('.bd-article p a[href^="#equation-"]');
+      return [...links].findIndex(far);
+    }"""
+    with opened(browser, WIDE, book) as (page, heard):
+        page.goto(f"{book}{docname}.html")
+        settle(page)
+        link = page.locator('.bd-article p a[href^="#equation-"]').nth(page.evaluate(far_away))
+        preview = page.locator(".equation-preview")
+        assert preview.is_hidden()
+        link.hover()
+        equation = page.locator(link.get_attribute("href"))
+        formula = equation.locator("mjx-container").first
+        assert preview.inner_html().count("<mjx-c ") == formula.inner_html().count("<mjx-c ") > 0
+        assert preview.is_visible()
+        page.keyboard.press("Escape")
+        assert preview.is_hidden()
+        link.focus()
+        assert preview.is_visible()
+        link.click()
+        assert preview.is_hidden()
+        assert page.url.endswith(link.get_attribute("href"))
+        page.keyboard.press("Tab")
+        assert not heard
+
+
 def test_in_print_an_equation_has_its_number_and_nothing_else(book, browser) -> None:
     with opened(browser, WIDE, book) as (page, _):
         page.goto(f"{book}{CHAPTERS[0]}.html")
