@@ -1,4 +1,5 @@
-// Sorts and filters tables of results. Without it they are complete, in the order of the book.
+// Sorts and filters tables of results, and breaks long names between their words. Without it the
+// tables are complete, in the order of the book.
 
 (() => {
   "use strict";
@@ -90,5 +91,11 @@
     addEventListener("afterprint", () => hidden.forEach((row) => { row.hidden = true; }));
   };
 
+  const breakBetweenWords = (name) => {
+    const words = name.textContent.split(/(?<=[._])/);
+    name.replaceChildren(...words.flatMap((word, place) => (place ? [text("wbr", ""), word] : [word])));
+  };
+
   document.querySelectorAll("table.ledger").forEach(setUp);
+  document.querySelectorAll(".bd-sidebar-primary a code .pre").forEach(breakBetweenWords);
 })();

@@ -53,6 +53,9 @@ LOOK = r"""() => {
   for (const formula of document.querySelectorAll("mjx-container[tabindex]"))
     if (formula.scrollWidth <= formula.clientWidth)
       problems.push(`a formula is a stop of the tabulator key: ${formula.parentElement.id}`);
+  for (const link of document.querySelectorAll(".bd-sidebar-primary a, .bd-sidebar-secondary a"))
+    if (link.clientWidth && link.scrollWidth > link.clientWidth + 1)
+      problems.push(`a name is cut off in the navigation: ${link.textContent.trim()}`);
   if (root.scrollWidth > root.clientWidth) {
     const wide = [...document.body.querySelectorAll("*")].filter((node) => {
       if (node.getBoundingClientRect().right <= root.clientWidth + 1) return false;
