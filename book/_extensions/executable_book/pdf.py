@@ -1,9 +1,12 @@
 """The book as one PDF: ``python -m executable_book.pdf`` after ``make book``.
 
-The built pages are put together into one, and Chromium prints it. (LaTeX would lose what the pages
-show as HTML: the figures, which are inline SVG, and what stands beside the equations.) It is
-printed twice: the first time tells on which page each heading is, the second has these numbers in
-the table of contents.
+The built pages are put together into one, and Chromium prints it. It is printed twice: the first
+time tells on which page each heading is, the second has these numbers in the table of contents.
+
+XeLaTeX was tried on what Jupyter Book's LaTeX builder makes of the same pages, and sets them
+without an error. But the figures, which are inline SVG, come out as their descriptions in a box of
+code, the Chinese terms as nothing, folded proofs unfolded, and the line beside an equation as plain
+text; each would need a second form in every chapter.
 """
 
 import argparse
