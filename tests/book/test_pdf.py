@@ -13,11 +13,15 @@ pypdf = pytest.importorskip("pypdf")
 @pytest.fixture(scope="module")
 def printed(green: Any, browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The green book's PDF."""
-    out = tmp_path_factory.mktemp("pdf") / "folder" / "book.pdf"
-    count = pdf.print_book(green.folder, green.folder / "_build" / "html", out, browser)
-    reader = pypdf.PdfReader(out)
-    assert len(reader.pages) == count
-    assert [path.name for path in out.parent.iterdir()] == ["book.pdf"]
+    folder = tmp_path_factory.mktemp("pdf") / "book"
+    shutil.copytree(green.folder, folder)
+    out = Path("_build/pdf/book.pdf")
+    with pytest.MonkeyPatch.context() as here:
+        here.chdir(folder)  # where `make pdf` runs, with addresses relative to it
+        count = pdf.print_book(Path.cwd(), Path("_build/html"), out, browser)
+        reader = pypdf.PdfReader(out.resolve())
+        assert len(reader.pages) == count
+        assert [path.name for path in out.parent.iterdir()] == ["book.pdf"]
     return reader
 
 

@@ -205,7 +205,7 @@ def printed(browser: Any, source: Path, out: Path) -> None:
     page.set_default_timeout(600_000)
     page.emulate_media(media="print", color_scheme="light")
     page.set_viewport_size({"width": 680, "height": 960})  # A4 between its margins
-    page.goto(source.as_uri())
+    page.goto(source.resolve().as_uri())
     page.evaluate(FIT)
     page.pdf(
         path=out,
