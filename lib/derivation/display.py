@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .domain import sizes_in_words
-from .printing import RELATIONS_LATEX, RELATIONS_PLAIN, latex, plain
+from .printing import RELATIONS_LATEX, RELATIONS_PLAIN, latex, lowered, plain
 from .remainder import approach_in_words, weakest_remainder, with_remainder
 from .spoken import spoken
 
@@ -234,7 +234,7 @@ def _standing_line(result: "Result") -> str:
     said = title + (f": {reasons}." if result.title and reasons else f" {reasons}." * bool(reasons))
     if result.title and not reasons:
         said += "."
-    domain = html.escape(where(result))
+    domain = lowered(where(result))
     return head + said + (f' <span class="domain">· {domain}</span>' if domain else "")
 
 

@@ -1,5 +1,6 @@
 """Expression trees as LaTeX, as plain text and as words, in the author's notation."""
 
+import html
 import re
 from typing import Any
 
@@ -45,8 +46,28 @@ def words(expr: Any) -> str:
 
 
 def greek(name: str) -> str:
-    """A name with its Greek letter or accent, if it has one: theta is θ, Ktilde is K̃."""
-    return str(pretty_symbol(name)) if name.isalpha() and len(name) > 1 else name
+    """A name with its Greek letter or accent, if it has one: theta0 is θ0, Ktilde is K̃."""
+    letters = name.rstrip("0123456789")
+    if not letters.isalpha() or len(letters) == 1:
+        return name
+    return str(pretty_symbol(letters)) + name[len(letters) :]
+
+
+_INDEXED = re.compile(r"\b([^\W\d_])(?:_([\w*+]+)|(\d+)\b)")
+
+
+def lowered(text: str) -> str:
+    """Names in a sentence as HTML, with what follows their letter as an index.
+
+    >>> lowered("s0, x_* real; where k_off < 1")
+    's<sub>0</sub>, x<sub>&#42;</sub> real; where k<sub>off</sub> &lt; 1'
+    """
+
+    def with_index(found: re.Match[str]) -> str:
+        lower = (found[2] or found[3]).replace("*", "&#42;")  # a star would be Markdown
+        return f"{found[1]}<sub>{lower}</sub>"
+
+    return _INDEXED.sub(with_index, html.escape(text, quote=False))
 
 
 _ACCENT = re.compile(r"\\(hat|widehat|tilde|widetilde|bar|overline|dot|ddot|vec|check|breve)"

@@ -430,10 +430,22 @@ def test_time_limit_holds_where_the_interruption_is_swallowed():
         (positive("t0", latex=r"\tilde\theta"), "θ̃ positive"),
         (positive("k_on", latex="k_+"), "k_on positive"),
         (real("mu"), "μ real"),
+        (real("theta0"), "θ0 real"),
     ],
 )
 def test_the_domain_has_the_accents_of_the_formula(part, words):
     assert in_words(ingredients(part), {N: (1,), K: (1,)}) == words
+
+
+def test_what_follows_a_letter_is_its_index_in_the_domain():
+    s0, theta0, later = positive("s0"), positive("theta0"), real("x_*")
+    squared = derive((s0 + theta0 * later) ** 2).equals(
+        s0**2 + 2 * s0 * theta0 * later + theta0**2 * later**2, because="multiplied out"
+    )
+    shown = squared.named("indexed-domain")
+    data = shown._repr_mimebundle_()
+    assert "s<sub>0</sub>, θ<sub>0</sub> positive; x<sub>&#42;</sub> real" in data["text/markdown"]
+    assert "s0, θ0 positive; x_* real" in data["text/plain"]
 
 
 def test_the_name_of_a_law_is_no_symbol():
