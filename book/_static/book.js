@@ -97,5 +97,6 @@
   };
 
   document.querySelectorAll("table.ledger").forEach(setUp);
-  document.querySelectorAll(".bd-sidebar-primary a code .pre").forEach(breakBetweenWords);
+  const named = ":is(.bd-sidebar-primary, .bd-sidebar-secondary) a code .pre";
+  document.querySelectorAll(named).forEach(breakBetweenWords);
 })();
