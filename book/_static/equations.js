@@ -23,6 +23,12 @@
     box.style.top = `${scrollY + at.bottom + 4}px`;
   };
 
+  // Pointed at, reached with the keyboard, or tapped.
+  const whileLookedAt = (thing, show, hide) => {
+    for (const event of ["pointerenter", "focus"]) thing.addEventListener(event, show);
+    for (const event of ["pointerleave", "blur"]) thing.addEventListener(event, hide);
+  };
+
   // What happened, said to a screen reader and shown for a moment.
   const status = make("div", { role: "status", class: "equation-status" });
   let fading;
@@ -163,10 +169,7 @@
       placeUnder(tip, badge);
     };
     const hide = () => { tip.hidden = true; };
-    badge.addEventListener("pointerenter", show);
-    badge.addEventListener("pointerleave", hide);
-    badge.addEventListener("focus", show);
-    badge.addEventListener("blur", hide);
+    whileLookedAt(badge, show, hide);
   };
 
   // A link to an equation of this page shows it, unless it is on the screen anyway.
@@ -190,10 +193,7 @@
       placeUnder(preview, link);
     };
     const hide = () => { preview.hidden = true; };
-    link.addEventListener("pointerenter", show);
-    link.addEventListener("pointerleave", hide);
-    link.addEventListener("focus", show);
-    link.addEventListener("blur", hide);
+    whileLookedAt(link, show, hide);
     link.addEventListener("click", hide);
   };
 
