@@ -177,7 +177,7 @@
 
   const onScreen = (box) => {
     const { top, bottom } = box.getBoundingClientRect();
-    return top >= 0 && bottom <= innerHeight;
+    return top < bottom && top >= 0 && bottom <= innerHeight; // without a height it is folded away
   };
 
   const showAhead = (link) => {

@@ -163,7 +163,7 @@ def sample(
 
 def _best_paths(chain: Chain) -> tuple[Tensor, Tensor]:
     """Return best paths ``time batch`` (arbitrary in the padding), and their scores."""
-    into = chain.transitions.t().contiguous()  # into[j]: of coming from each tag to j
+    into = chain.transitions.t().contiguous()  # into[j]: of the steps to tag j
     best = [chain.nodes[0]]  # δ
     for node in chain.nodes[1:].unbind(0):
         best.append((best[-1][:, None, :] + into).amax(2).add_(node))

@@ -21,7 +21,7 @@ from .records import CHECK, RESTATED, RESULT, Record, Records
 WARNING = re.compile(r"\b\w*Warning:")
 #: Characters of a line of code that a page shows whole beside its two margins.
 COLUMNS = 88
-FOLDED = {"hide-input", "remove-input"}
+FOLDED = {"hide-input", "remove-input", "hide-cell", "remove-cell"}
 FENCED = re.compile(r"^```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SHOWN = {"text/html", "text/markdown", "text/plain", "image/png", "image/svg+xml"}
 

@@ -6,7 +6,7 @@ time tells on which page each heading is, the second has these numbers in the ta
 XeLaTeX was tried on what Jupyter Book's LaTeX builder makes of the same pages, and sets them
 without an error. But the figures, which are inline SVG, come out as their descriptions in a box of
 code, the Chinese terms as nothing, folded proofs unfolded, and the line beside an equation as plain
-text; each would need a second form in every chapter.
+text; each would need a second form beside the one on the page.
 """
 
 import argparse
